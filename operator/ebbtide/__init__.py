@@ -1,0 +1,1 @@
+"""Ebbtide: makes AI work cheap without making it late or losing it."""

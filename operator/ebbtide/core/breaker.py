@@ -1,0 +1,140 @@
+"""Fleet limits on idle pauses: a fleet that goes idle in one minute is a broken exporter, not a saving."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+
+from ebbtide.core.reason import Reason
+from ebbtide.core.settings import Safety
+from ebbtide.core.workload import Breaker, Instant, Workload
+
+HOUR = 3600.0
+JUMP_SECONDS = 600.0
+"""A jump counts within ten minutes (design: fleet limits)."""
+SMALL_FLEET = 20
+"""Percent and jump rules need this many managed workloads to mean anything."""
+IDLE_REASONS = frozenset({Reason.GPUIdle.value, Reason.GPUNeverUsed.value})
+
+
+@dataclass(frozen=True, slots=True)
+class Managed:
+    """One workload under an Enforce policy, as the limits count it."""
+
+    workload: Workload
+    policy: str
+    running: bool
+    idle: bool
+    judged: bool
+    """The verdict is neither Unknown nor NotApplicable."""
+
+
+@dataclass(slots=True)
+class Quota:
+    """How many idle pauses one scope (the fleet or one policy) still allows. Counts down as pauses are admitted."""
+
+    scope: str
+    per_hour: int
+    percent: int
+    count: int = 0
+    devices: int = 0
+    total_devices: int = 0
+    members: int = 0
+
+    def admit(self, devices: int) -> str:
+        """Empty when one more pause of so many devices fits, else the sentence that refuses it."""
+        if self.per_hour and self.count + 1 > self.per_hour:
+            return f"{self.scope}: {self.count} idle pauses in the last hour of at most {self.per_hour}"
+        if self.percent and self.members >= SMALL_FLEET and self.devices + devices > self.allowed_devices:
+            return (
+                f"{self.scope}: {self.devices} of {self.total_devices} devices idle-paused in the last hour, "
+                f"{devices} more would exceed {self.percent} % ({self.allowed_devices})"
+            )
+        return ""
+
+    @property
+    def allowed_devices(self) -> int:
+        """The percentage in devices, rounded up, at least one."""
+        return max(1, ceil(self.total_devices * self.percent / 100))
+
+    def take(self, devices: int) -> None:
+        """Count one admitted pause."""
+        self.count += 1
+        self.devices += devices
+
+
+@dataclass(slots=True)
+class Limits:
+    """Fleet quota, quotas of policies with a limits section, and whether the breaker is open."""
+
+    fleet: Quota
+    policies: dict[str, Quota] = field(default_factory=dict)
+    open_until: Instant | None = None
+
+    def admit(self, workload: Workload, policy: str, now: Instant) -> tuple[Reason, str] | None:
+        """None when the pause is admitted (and counted), else the reason and the sentence."""
+        if self.open_until is not None and now < self.open_until:
+            return Reason.CircuitBreakerOpen, "the circuit breaker is open; `ebbtide resume --breaker` closes it"
+        quotas = [self.fleet] + ([self.policies[policy]] if policy in self.policies else [])
+        for quota in quotas:
+            refused = quota.admit(workload.accelerators)
+            if refused:
+                return Reason.TooManyPauses, refused
+        for quota in quotas:
+            quota.take(workload.accelerators)
+        return None
+
+
+def idle_paused_recently(workload: Workload, now: Instant) -> bool:
+    """Paused for idleness within the rolling hour, still paused or not: rebuilt from status.pause."""
+    pause = workload.memory.pause
+    return (
+        pause is not None and pause.by == "Policy" and pause.reason in IDLE_REASONS and now - pause.since < HOUR
+    )
+
+
+def fill(quota: Quota, members: Iterable[Managed], now: Instant) -> Quota:
+    """Count the members of a scope and what was paused in it during the last hour."""
+    for member in members:
+        quota.members += 1
+        recently = idle_paused_recently(member.workload, now)
+        if recently:
+            quota.take(member.workload.accelerators)
+        if member.running or recently:
+            quota.total_devices += member.workload.accelerators
+    return quota
+
+
+def fleet_quota(safety: Safety) -> Quota:
+    """The fleet's quota from chart values."""
+    return Quota("fleet", safety.idle_pauses_per_hour, safety.paused_percent_per_hour)
+
+
+def idle_share(members: Sequence[Managed]) -> float | None:
+    """Percent of judged running devices whose workload is idle; None: nothing was judged."""
+    judged = sum(member.workload.accelerators for member in members if member.running and member.judged)
+    if not judged:
+        return None
+    return 100 * sum(member.workload.accelerators for member in members if member.running and member.idle) / judged
+
+
+def jumped(
+    share: float | None, before: Sequence[tuple[Instant, float]], members: int, safety: Safety, now: Instant
+) -> str:
+    """The sentence that opens the breaker, or empty."""
+    recent = [value for at, value in before if now - at <= JUMP_SECONDS]
+    if share is None or not recent or members < SMALL_FLEET or not safety.idle_share_jump_percent:
+        return ""
+    rise = share - min(recent)
+    if rise < safety.idle_share_jump_percent:
+        return ""
+    return f"the idle share of the fleet rose by {rise:.0f} points to {share:.0f} % within ten minutes"
+
+
+def open_until(breaker: Breaker, now: Instant) -> Instant | None:
+    """End of an open breaker as the Lease tells it; a later reset by a human closes it."""
+    if breaker.open_until is None or now >= breaker.open_until:
+        return None
+    opened_at = breaker.open_until - HOUR
+    if breaker.reset_at is not None and breaker.reset_at >= opened_at:
+        return None
+    return breaker.open_until

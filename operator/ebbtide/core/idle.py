@@ -1,0 +1,146 @@
+"""From an idle verdict to a warning and a pause: when each is due, and what refuses the pause."""
+
+from dataclasses import dataclass
+
+from ebbtide.api.cost_policy import LimitsSection
+from ebbtide.api.idle_section import IdleAction, IdleSection
+from ebbtide.core.decision import Judgement, Verb, Verdict
+from ebbtide.core.reason import Reason
+from ebbtide.core.verdict import IdleRule
+from ebbtide.core.workload import Instant, KindClass, Memory, Pod, Workload
+
+IDLE_VERDICTS = frozenset({Verdict.Idle, Verdict.NeverUsed})
+IDLE_REASONS = frozenset({Reason.GPUIdle, Reason.GPUNeverUsed})
+DAY_SECONDS = 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Countdown:
+    """Where an idle workload stands between warning and pause."""
+
+    due: Verb | None
+    """Warn, Pause or None: nothing is due at this tick."""
+    warned_at: Instant | None
+    """The warning in force; a warning older than idleSince is void and shows as None."""
+    eligible_after: Instant | None
+    """No pause before this instant."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why idle work is not paused although it is due."""
+
+    reason: Reason
+    message: str
+
+
+def countdown(judgement: Judgement, rule: IdleRule, memory: Memory, now: Instant, *, enforce: bool) -> Countdown:
+    """What is due now. In Observe a planned warning stands in for a done one, but only for planning."""
+    warned_at = _standing_warning(judgement, memory.warned_at if enforce else _planned_warning(memory, judgement))
+    if judgement.verdict not in IDLE_VERDICTS or judgement.idle_since is None:
+        return Countdown(None, warned_at, None, "not idle")
+    if warned_at is None:
+        eligible = max(judgement.idle_since + judgement.after_seconds, now + rule.warn_seconds)
+        return Countdown(Verb.Warn, None, eligible, "idle: the warning is due")
+    eligible = max(judgement.idle_since + judgement.after_seconds, warned_at + rule.warn_seconds)
+    if now < eligible:
+        return Countdown(None, warned_at, eligible, f"warned; {eligible - now:.0f} s until a pause may come")
+    if not _fresh_since(judgement, warned_at):
+        return Countdown(None, warned_at, eligible, "waiting for a sample of every device newer than the warning")
+    return Countdown(Verb.Pause, warned_at, eligible, "warned, still idle on newer samples: the pause is due")
+
+
+def _standing_warning(judgement: Judgement, warned_at: Instant | None) -> Instant | None:
+    if warned_at is None or judgement.verdict is Verdict.Active:
+        return None
+    if judgement.idle_since is not None and warned_at < judgement.idle_since:
+        return None
+    return warned_at
+
+
+def _planned_warning(memory: Memory, judgement: Judgement) -> Instant | None:
+    """Observe mode: since when a Warn has been planned; a planned Pause stands until the idleness that led to it ends."""
+    if memory.would_be is None or memory.would_be[0] not in {Verb.Warn, Verb.Pause}:
+        return None
+    action, _, since = memory.would_be
+    if action == Verb.Pause and judgement.idle_since is not None and since >= judgement.idle_since:
+        return judgement.idle_since
+    return since
+
+
+def _fresh_since(judgement: Judgement, warned_at: Instant) -> bool:
+    newest = judgement.newest_common_sample_at
+    return newest is not None and newest > warned_at
+
+
+def refusal(
+    workload: Workload, pods: tuple[Pod, ...], idle: IdleSection, limits: LimitsSection | None, now: Instant
+) -> Refusal | None:
+    """The first rule that forbids pausing this workload now; None: it may be paused."""
+    return (
+        _only_notify(idle)
+        or _checkpoint_missing(workload, idle)
+        or _checkpoint_too_old(workload, pods, idle, now)
+        or _minimum_run(pods, limits, now)
+        or _too_many_today(workload, limits, now)
+    )
+
+
+def _only_notify(idle: IdleSection) -> Refusal | None:
+    if idle.action == IdleAction.Notify:
+        return Refusal(Reason.GPUIdle, "the policy's idle action is Notify: warned, never paused")
+    return None
+
+
+def _checkpoint_missing(workload: Workload, idle: IdleSection) -> Refusal | None:
+    stops_lose_work = workload.kind_class is KindClass.RunToCompletion and workload.checkpoint.mode == "None"
+    if stops_lose_work and idle.without_checkpoint != IdleAction.Pause:
+        return Refusal(
+            Reason.NoCheckpoint,
+            "a pause would lose its progress: spec.checkpoint.mode is None; declare Periodic or OnSignal, "
+            "or set idle.withoutCheckpoint: Pause in the policy",
+        )
+    return None
+
+
+def _checkpoint_too_old(
+    workload: Workload, pods: tuple[Pod, ...], idle: IdleSection, now: Instant
+) -> Refusal | None:
+    if idle.max_checkpoint_age_seconds is None or workload.checkpoint.mode in {"Stateless", "OnSignal"}:
+        return None
+    at = last_checkpoint(pods, now)
+    if at is not None and now - at <= idle.max_checkpoint_age_seconds:
+        return None
+    said = "no checkpointed-at annotation was found" if at is None else f"the last checkpoint is {now - at:.0f} s old"
+    return Refusal(Reason.CheckpointTooOld, f"{said}; the policy allows {idle.max_checkpoint_age_seconds} s")
+
+
+def last_checkpoint(pods: tuple[Pod, ...], now: Instant) -> Instant | None:
+    """A gang's checkpoint is its oldest; a future time is ignored, and a pod without one leaves the gang without."""
+    marks = [pod.checkpointed_at for pod in pods if pod.ended_at is None]
+    if not marks or any(mark is None or mark > now for mark in marks):
+        return None
+    return min(mark for mark in marks if mark is not None)
+
+
+def _minimum_run(pods: tuple[Pod, ...], limits: LimitsSection | None, now: Instant) -> Refusal | None:
+    ready = [pod.ready_since for pod in pods if pod.ended_at is None and pod.ready_since is not None]
+    if limits is None or not ready:
+        return None
+    ran = now - max(ready)
+    if ran >= limits.minimum_run_seconds:
+        return None
+    return Refusal(Reason.MinimumRunTime, f"runs for {ran:.0f} s of at least {limits.minimum_run_seconds} s")
+
+
+def _too_many_today(workload: Workload, limits: LimitsSection | None, now: Instant) -> Refusal | None:
+    pause = workload.memory.pause
+    if limits is None or not limits.pauses_per_workload_per_day or pause is None or now - pause.since >= DAY_SECONDS:
+        return None
+    if pause.count_today < limits.pauses_per_workload_per_day:
+        return None
+    return Refusal(
+        Reason.TooManyPauses,
+        f"paused {pause.count_today} times within 24 hours; the policy allows {limits.pauses_per_workload_per_day}",
+    )

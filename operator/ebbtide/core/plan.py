@@ -1,0 +1,164 @@
+"""plan(snapshot): one verdict and one decision for every workload, under the limits of the fleet. Pure."""
+
+from dataclasses import dataclass, replace
+
+from ebbtide.core import breaker as limits
+from ebbtide.core.breaker import Limits, Managed
+from ebbtide.core.concerns import Ruling, observe_reason, rule
+from ebbtide.core.decision import Action, Decision, FleetFinding, Plan, Verb, Verdict
+from ebbtide.core.idle import IDLE_VERDICTS
+from ebbtide.core.pricing import PriceBook, capacity_class
+from ebbtide.core.reason import Reason
+from ebbtide.core.situation import Gatherer, Situation
+from ebbtide.core.snapshot import Snapshot
+from ebbtide.core.workload import HourlyCost, Instant
+
+LEAVING_PER_MINUTE = 20
+"""Resumes of what no policy governs any more are spread (design: "Leaving")."""
+_UNJUDGED = frozenset({Verdict.Unknown, Verdict.NotApplicable, Verdict.Starting, Verdict.Failing})
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """A situation and what was ruled on it; kept so that an explanation can be written when it is needed."""
+
+    situation: Situation
+    ruling: Ruling
+
+
+def plan(snapshot: Snapshot) -> Plan:
+    """Decide about the whole fleet. Same snapshot, same plan, in key order."""
+    gatherer, state = Gatherer(snapshot), snapshot.cluster
+    prices = PriceBook(state.catalogs, state.nodes, snapshot.settings.currency, snapshot.now)
+    workloads = sorted((it for it in state.workloads if not it.deleting), key=lambda it: it.key)
+    ruled = [Ruled(situation, rule(situation)) for situation in map(gatherer.situation, workloads)]
+    finding, allowed = _fleet(snapshot, ruled)
+    ruled = _spread_leaving(_limited(ruled, allowed, snapshot.now), snapshot.settings.tick_seconds)
+    return Plan(snapshot.now, tuple(_decision(each, prices) for each in ruled), finding)
+
+
+def _fleet(snapshot: Snapshot, ruled: list[Ruled]) -> tuple[FleetFinding, Limits]:
+    """Counts of the rolling hour and the breaker."""
+    members = [_managed(each) for each in ruled if each.situation.governing.enforce and not _is_over(each)]
+    safety, now = snapshot.settings.safety, snapshot.now
+    quotas = Limits(limits.fill(limits.fleet_quota(safety), members, now), _policy_quotas(ruled, members, now))
+    quotas.open_until = limits.open_until(snapshot.cluster.breaker, now)
+    share = limits.idle_share(members) if snapshot.metrics.up else None
+    jump = limits.jumped(share, _since_reset(snapshot), len(members), safety, now)
+    if jump and quotas.open_until is None:
+        quotas.open_until = now + limits.HOUR
+        return FleetFinding(quotas.open_until, breaker_open=True, message=jump, idle_share=share), quotas
+    return FleetFinding(None, breaker_open=quotas.open_until is not None, idle_share=share), quotas
+
+
+def _since_reset(snapshot: Snapshot) -> list[tuple[Instant, float]]:
+    """Earlier shares after the last human reset: what a human has seen and accepted is no jump any more."""
+    reset = snapshot.cluster.breaker.reset_at
+    return [(at, share) for at, share in snapshot.idle_share_before if reset is None or at > reset]
+
+
+def _managed(each: Ruled) -> Managed:
+    verdict = each.situation.judgement.verdict
+    return Managed(
+        workload=each.situation.workload,
+        policy=each.situation.governing.reference_in_namespace,
+        running=bool(each.situation.pods),
+        idle=verdict in IDLE_VERDICTS,
+        judged=verdict not in _UNJUDGED,
+    )
+
+
+def _is_over(each: Ruled) -> bool:
+    return each.situation.target is not None and each.situation.target.finished is not None
+
+
+def _policy_quotas(ruled: list[Ruled], members: list[Managed], now: Instant) -> dict[str, limits.Quota]:
+    """A quota per policy that has a limits section."""
+    sections = {}
+    for each in ruled:
+        policy = each.situation.governing.policy
+        if policy is not None and policy.spec is not None and policy.spec.limits is not None:
+            sections[each.situation.governing.reference_in_namespace] = policy.spec.limits
+    return {
+        name: limits.fill(
+            limits.Quota(name, section.pauses_per_hour, section.paused_percent_per_hour),
+            (member for member in members if member.policy == name),
+            now,
+        )
+        for name, section in sections.items()
+    }
+
+
+def _limited(ruled: list[Ruled], allowed: Limits, now: Instant) -> list[Ruled]:
+    """Idle pauses admitted longest idle first until a limit is reached; the others are refused with its numbers."""
+    due = [each for each in ruled if any(_is_idle_pause(action) for action in each.ruling.actions)]
+    refused: dict[int, Ruling] = {}
+    for each in sorted(due, key=lambda it: (it.situation.judgement.idle_since or now, it.situation.workload.key)):
+        name = each.situation.governing.reference_in_namespace
+        no = allowed.admit(each.situation.workload, name, now)
+        if no is not None:
+            refused[id(each)] = replace(each.ruling, reason=no[0], message=no[1], refused=no[0], actions=())
+    return [replace(each, ruling=refused[id(each)]) if id(each) in refused else each for each in ruled]
+
+
+def _is_idle_pause(action: Action) -> bool:
+    return action.verb is Verb.Pause and not action.observed and action.reason in limits.IDLE_REASONS
+
+
+def _spread_leaving(ruled: list[Ruled], tick_seconds: float) -> list[Ruled]:
+    """At most twenty PolicyRemoved resumes a minute; the rest come with the next ticks."""
+    left = max(1, int(LEAVING_PER_MINUTE * tick_seconds / 60))
+    spread = []
+    for each in ruled:
+        if any(action.reason is Reason.PolicyRemoved for action in each.ruling.actions):
+            left -= 1
+            if left < 0:
+                spread.append(replace(each, ruling=replace(each.ruling, actions=())))
+                continue
+        spread.append(each)
+    return spread
+
+
+def _decision(each: Ruled, prices: PriceBook) -> Decision:
+    situation, ruling = each.situation, each.ruling
+    steps = ruling.countdown
+    held = sum(pod.accelerators for pod in situation.pods if pod.node)
+    return Decision(
+        workload=situation.workload.key,
+        judgement=situation.judgement,
+        deciding=ruling.reason,
+        message=ruling.message,
+        actions=ruling.actions,
+        policy=situation.governing.reference,
+        mode="Enforce" if situation.governing.enforce else "Observe",
+        hourly=_hourly(situation, prices),
+        capacity_class=capacity_class(situation.pods, prices),
+        gpus=held,
+        warned_at=steps.warned_at if steps and situation.governing.enforce else None,
+        idle_since=situation.judgement.idle_since,
+        eligible_after=steps.eligible_after if steps else None,
+        override=_override(situation, ruling),
+        refused=ruling.refused or _observed_refusal(situation, ruling),
+        ruled=each,
+    )
+
+
+def _observed_refusal(situation: Situation, ruling: Ruling) -> Reason | None:
+    return observe_reason(situation) if any(action.observed for action in ruling.actions) else None
+
+
+def _override(situation: Situation, ruling: Ruling) -> tuple[Instant | None, str]:
+    """(until, request) for status.override: a new word, else the old one cut off where it was taken back."""
+    if ruling.override is not None:
+        return ruling.override
+    memory = situation.workload.memory
+    if situation.word.request:
+        return situation.word.until, situation.word.request
+    if situation.clock_floor is not None:
+        return situation.clock_floor, memory.override_request
+    return memory.override_until, memory.override_request
+
+
+def _hourly(situation: Situation, prices: PriceBook) -> HourlyCost | None:
+    bound = [pod for pod in situation.pods if pod.node]
+    return prices.hourly(bound) if bound else None

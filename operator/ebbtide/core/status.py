@@ -1,0 +1,280 @@
+"""What status says: the desired status of a workload, and when it is worth a write.
+
+Two statuses are worth the same when their fingerprints are equal: verdict, reasons, conditions, pause, warning,
+override, class and prices count; messages, percentages and times of measurement do not.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from ebbtide.core.conditions import Condition, Problem, conditions_of
+from ebbtide.core.decision import Check, Decision, DeviceFinding, Verb
+from ebbtide.core.explanation import checks, described
+from ebbtide.core.idle import DAY_SECONDS, IDLE_VERDICTS
+from ebbtide.core.workload import HourlyCost, Instant, Memory, PauseRecord, StoredCondition
+
+CENT = Decimal("0.01")
+NO_AMOUNT = "-"
+REFRESH_SECONDS = 3600
+"""Numbers that only grow are written again at most this often."""
+
+_WHOLE = ("policy", "jobName", "startTime", "pause", "override", "wouldBe", "gpus", "capacityClass")
+_COUNTS = ("selected", "idle", "paused", "nextEdge")
+"""What a policy's status says besides conditions."""
+
+
+def fingerprint(status: Mapping[str, Any]) -> str:
+    """The part of a status (of any of our kinds) whose change is worth a write, as one canonical string."""
+    idle, verdict, cost = (_mapping(status, name) for name in ("idle", "verdict", "cost"))
+    conditions = [
+        [it.get("type"), it.get("status"), it.get("reason"), it.get("observedGeneration")]
+        for it in status.get("conditions") or ()
+    ]
+    significant = {
+        **{name: status.get(name) for name in _WHOLE},
+        "counts": [value for name in _COUNTS if isinstance(value := status.get(name), int | str)],
+        "warnedAt": idle.get("warnedAt"),
+        "verdict": [verdict.get("value"), verdict.get("reason")],
+        "cost": [cost.get("currency"), cost.get("hourly")],
+        "conditions": sorted(conditions, key=str),
+    }
+    return json.dumps(significant, sort_keys=True, separators=(",", ":"))
+
+
+def _mapping(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = status.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def outline(decision: Decision) -> tuple[object, ...]:
+    """A cheap stand-in for the fingerprint of the desired status: equal outlines give equal fingerprints."""
+    situation = decision.ruled.situation
+    target = situation.target
+    return (
+        situation.workload.generation,
+        decision.judgement.verdict,
+        decision.judgement.reason,
+        decision.deciding,
+        decision.policy,
+        decision.mode,
+        decision.hourly,
+        decision.capacity_class,
+        decision.gpus,
+        decision.warned_at,
+        decision.override,
+        decision.refused,
+        tuple((action.verb, action.observed) for action in decision.actions),
+        (target.suspended, target.restore, target.active, target.ready, target.finished) if target else None,
+        sum(1 for pod in situation.pods if pod.ready_since is not None),
+        any(pod.unschedulable for pod in situation.pods),
+    )
+
+
+def workload_status(decision: Decision, *, done: frozenset[Verb], problem: Problem | None = None) -> dict[str, Any]:
+    """The whole desired status. `done`: verbs of this tick that succeeded; `problem`: why the API server refused one."""
+    situation, now = decision.ruled.situation, decision.ruled.situation.now
+    memory = situation.workload.memory
+    warned_at = now if Verb.Warn in done and not _observed(decision, Verb.Warn) else decision.warned_at
+    status: dict[str, Any] = {
+        "policy": _policy(decision.policy),
+        "jobName": situation.target.name if situation.target else None,
+        "startTime": stamp_seconds(_start_time(decision)),
+        "verdict": _verdict(decision),
+        "checks": [_check(it) for it in checks(decision)],
+        "idle": _idle(decision, warned_at),
+        "pause": _pause(pause_record(decision, done)),
+        "override": _override(decision.override),
+        "wouldBe": _would_be(decision),
+        "gpus": decision.gpus,
+        "capacityClass": decision.capacity_class or _last_class(decision),
+        "cost": cost(decision.hourly, situation.now),
+        "conditions": merged_conditions(
+            conditions_of(decision, done, problem), memory.conditions, situation.workload.generation, now
+        ),
+    }
+    return {name: value for name, value in status.items() if value is not None}
+
+
+def pause_record(decision: Decision, done: frozenset[Verb]) -> PauseRecord | None:
+    """status.pause after this tick, from the lever itself: a pause that a crash left unrecorded is found again."""
+    situation = decision.ruled.situation
+    target, before, now = situation.target, situation.workload.memory.pause, situation.now
+    if Verb.Pause in done and not _observed(decision, Verb.Pause):
+        action = next(action for action in decision.actions if action.verb is Verb.Pause)
+        return _next_record(before, now, str(action.reason), str(action.by))
+    if situation.paused_by_us and target and target.restore and Verb.Resume not in done:
+        if before is not None and before.ended_at is None:
+            return before
+        return _next_record(before, target.restore.at, target.restore.reason, target.restore.by)
+    if before is None or before.ended_at is not None:
+        return before
+    undone = Verb.Forget in done
+    return PauseRecord(
+        before.since, before.reason, before.by, before.count_today, before.reverts + undone, ended_at=now
+    )
+
+
+def _next_record(before: PauseRecord | None, since: Instant, reason: str, by: str) -> PauseRecord:
+    """Counts pauses and reverts along, as long as the one before is less than a day old."""
+    if before is None or since - before.since >= DAY_SECONDS:
+        return PauseRecord(since, reason, by)
+    return PauseRecord(since, reason, by, before.count_today + 1, before.reverts)
+
+
+def stamp_seconds(instant: Instant | None) -> str | None:
+    """RFC 3339, UTC, whole seconds."""
+    if instant is None:
+        return None
+    return datetime.fromtimestamp(int(instant), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def stamp_exact(instant: Instant | None) -> str | None:
+    """RFC 3339, UTC, to the millisecond: warnings are compared with samples."""
+    if instant is None:
+        return None
+    return datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def cost(hourly: HourlyCost | None, now: Instant) -> dict[str, Any]:
+    """status.cost: what an hour costs as it stands; total and saved wait for a ledger."""
+    amount = NO_AMOUNT
+    if hourly is None:
+        amount = "0.00"
+    elif hourly.amount is not None:
+        amount = str(hourly.amount.quantize(CENT, ROUND_HALF_EVEN))
+    shown = {"hourly": amount, "total": NO_AMOUNT, "saved": NO_AMOUNT, "asOf": stamp_seconds(now)}
+    return shown | ({"currency": hourly.currency} if hourly and hourly.currency else {})
+
+
+def merged_conditions(
+    wanted: Iterable[Condition], stored: Iterable[StoredCondition], generation: int, now: Instant
+) -> list[dict[str, Any]]:
+    """Conditions for the API, each keeping its transition time while its status stays."""
+    before = {it.type: it for it in stored}
+    return [_condition(it, before.get(it.type), generation, now) for it in wanted]
+
+
+def _condition(wanted: Condition, before: StoredCondition | None, generation: int, now: Instant) -> dict[str, Any]:
+    kept = before is not None and before.status == wanted.status
+    return {
+        "type": wanted.type,
+        "status": wanted.status,
+        "reason": str(wanted.reason),
+        "message": wanted.message,
+        "lastTransitionTime": stamp_seconds(before.since if kept and before else now),
+        "observedGeneration": generation,
+    }
+
+
+def _observed(decision: Decision, verb: Verb) -> bool:
+    return any(action.verb is verb and action.observed for action in decision.actions)
+
+
+def _policy(reference: str) -> dict[str, str] | None:
+    kind, _, name = reference.partition("/")
+    return {"kind": kind, "name": name} if name else None
+
+
+def _start_time(decision: Decision) -> Instant | None:
+    situation = decision.ruled.situation
+    if situation.workload.memory.start_time is not None:
+        return situation.workload.memory.start_time
+    ready = [pod.ready_since for pod in situation.pods if pod.ready_since is not None]
+    return min(ready) if ready else None
+
+
+def _last_class(decision: Decision) -> str | None:
+    return decision.ruled.situation.workload.memory.capacity_class or None
+
+
+def _verdict(decision: Decision) -> dict[str, Any]:
+    judgement, situation = decision.judgement, decision.ruled.situation
+    found = {
+        "value": str(judgement.verdict),
+        "reason": str(judgement.reason),
+        "message": judgement.message,
+        "since": stamp_seconds(_verdict_since(decision)),
+        "asOf": stamp_seconds(situation.now),
+        "spanSeconds": round(judgement.span_seconds),
+        "coveragePercent": int(judgement.coverage_percent),
+        "peakPercent": _percent(judgement.peak_percent),
+        "idleSince": stamp_exact(judgement.idle_since),
+        "families": list(judgement.families),
+        "devices": [_device(device) for device in described(decision).devices[:64]],
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _verdict_since(decision: Decision) -> Instant:
+    memory, situation = decision.ruled.situation.workload.memory, decision.ruled.situation
+    same = memory.verdict is not None and memory.verdict[0] == str(decision.judgement.verdict)
+    return memory.verdict[1] if same and memory.verdict else situation.now
+
+
+def _device(found: DeviceFinding) -> dict[str, Any]:
+    shown = {
+        "id": found.id,
+        "pod": found.pod,
+        "lastBusyTime": stamp_seconds(found.last_busy_at),
+        "peakPercent": _percent(found.peak_percent),
+        "coveragePercent": int(found.coverage_percent),
+        "memoryPercent": _percent(found.memory_percent),
+        "powerWatts": None if found.power_watts is None else round(found.power_watts),
+    }
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def _percent(value: float | None) -> int | None:
+    return None if value is None else max(0, min(100, round(value)))
+
+
+def _check(check: Check) -> dict[str, str]:
+    return {"name": check.name, "result": str(check.result), "reason": str(check.reason), "message": check.message}
+
+
+def _idle(decision: Decision, warned_at: Instant | None) -> dict[str, Any] | None:
+    if decision.judgement.verdict not in IDLE_VERDICTS and warned_at is None:
+        return None
+    shown = {
+        "since": stamp_exact(decision.idle_since),
+        "warnedAt": stamp_exact(warned_at),
+        "eligibleAfter": stamp_exact(decision.eligible_after),
+    }
+    return {name: value for name, value in shown.items() if value is not None} or None
+
+
+def _pause(record: PauseRecord | None) -> dict[str, Any] | None:
+    if record is None:
+        return None
+    shown = {
+        "since": stamp_exact(record.since),
+        "endTime": stamp_exact(record.ended_at),
+        "reason": record.reason,
+        "by": record.by,
+        "countToday": record.count_today,
+        "reverts": record.reverts,
+    }
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def _override(override: tuple[Instant | None, str]) -> dict[str, Any] | None:
+    until, request = override
+    shown = {"until": stamp_exact(until), "request": request}
+    return {name: value for name, value in shown.items() if value} or None
+
+
+def _would_be(decision: Decision) -> dict[str, Any] | None:
+    """Observe mode: the planned step, with the time since when it has been planned."""
+    situation = decision.ruled.situation
+    before, planned = situation.workload.memory.would_be, [it for it in decision.actions if it.observed]
+    if planned:
+        step = (str(planned[0].verb), str(planned[0].reason))
+        since = before[2] if before and before[:2] == step else situation.now
+        return {"action": step[0], "reason": step[1], "since": stamp_exact(since)}
+    still = decision.mode == "Observe" and decision.judgement.verdict in IDLE_VERDICTS and before is not None
+    if not still or before is None:
+        return None
+    return {"action": before[0], "reason": before[1], "since": stamp_exact(before[2])}

@@ -1,0 +1,267 @@
+"""The facts about work and machines that decisions are made from. Plain frozen values: no I/O, no clock."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypeAlias
+
+from ebbtide.core.reason import Reason
+
+Instant: TypeAlias = float
+"""Seconds since the Unix epoch, UTC."""
+
+
+class KindClass(StrEnum):
+    """What sections of a policy reach a kind (design: "What a section reaches")."""
+
+    RunToCompletion = "RunToCompletion"
+    Serving = "Serving"
+    Neither = "Neither"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class WorkloadKey:
+    """Identity of a workload for people: it outlives the object's UID."""
+
+    namespace: str
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.kind}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Who pays: the six keys of the contract; an empty string is "not given"."""
+
+    team: str = ""
+    project: str = ""
+    model: str = ""
+    model_version: str = ""
+    cost_center: str = ""
+    environment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """One pod, kept with everything that the ledger will need: identity, owner, bind and end time, attribution."""
+
+    uid: str
+    namespace: str
+    name: str
+    owner_uid: str
+    """UID of the controller owner, empty for a bare pod."""
+    node: str
+    """Empty while not bound."""
+    phase: str
+    created_at: Instant
+    bound_at: Instant | None
+    ready_since: Instant | None
+    """Start of the present Ready state; None while not Ready."""
+    ended_at: Instant | None
+    deleting: bool
+    accelerators: int
+    """Devices requested by all containers; 0 for a pod without accelerator."""
+    accelerator_resource: str
+    """Extended resource name, such as nvidia.com/gpu; empty when accelerators is 0."""
+    cpu: float
+    """Cores requested by all containers, for the CPU part of the price."""
+    memory_bytes: int
+    """Memory requested by all containers, for the memory part of the price."""
+    failing: Reason | None
+    """CrashLooping or ImagePullFailing of a main container."""
+    unschedulable: bool
+    checkpointed_at: Instant | None
+    attribution: Attribution
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One machine as prices and placement see it. CPU in cores, memory in bytes."""
+
+    name: str
+    labels: tuple[tuple[str, str], ...]
+    """Only labels that prices, placement or capacity classes can match, sorted."""
+    accelerators: int
+    cpu: float
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """The annotation ebbtide.dev/restore, parsed: the original of every field we changed."""
+
+    kind: str
+    name: str
+    at: Instant
+    by: str
+    policy: str
+    reason: str
+    fields: tuple["RestoreField", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreField:
+    """One changed field: JSON pointer, what it was (absent: was_present False) and what we set."""
+
+    path: str
+    was: object
+    was_present: bool
+    set: object
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The object that carries the lever (for a TrainingJob its Job) and the state of that lever."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    created_at: Instant
+    suspended: bool
+    restore: Restore | None
+    restore_unreadable: str
+    """Why the restore annotation cannot be used (unknown version, other kind or name); empty when fine or absent."""
+    active: int
+    ready: int
+    succeeded: int
+    failed: int
+    finished: Reason | None
+    """JobCompleted, JobFailed or RetriesExhausted once terminal."""
+    finished_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """The human's word, read from annotations and spec.suspend. Times are None when not given."""
+
+    suspend: bool = False
+    """spec.suspend of our own kinds; a user's own suspended Job is read from Target instead."""
+    override: str = ""
+    """Paused, Running or empty."""
+    override_until: Instant | None = None
+    keep_until: Instant | None = None
+    keep_malformed: bool = False
+    never_pause: bool = False
+    policy_name: str = ""
+    """From policyRef or the annotation ebbtide.dev/policy, as Kind/name; empty: selectors decide."""
+    invalid: tuple[str, ...] = ()
+    """One sentence per annotation that could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How work survives a stop. mode: None, Periodic, OnSignal or Stateless."""
+
+    mode: str = "None"
+    interval_seconds: int = 0
+    grace_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCondition:
+    """One condition as it stands on the API server."""
+
+    type: str
+    status: str
+    reason: str
+    since: Instant
+    observed_generation: int
+    message: str = ""
+    """Kept only for Accepted: a refusal is told again without asking again."""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRecord:
+    """status.pause: the present or the last pause. ended_at None: still paused."""
+
+    since: Instant
+    reason: str
+    by: str
+    count_today: int = 1
+    reverts: int = 0
+    ended_at: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What status remembers between ticks; losing it costs a new warning, nothing else."""
+
+    start_time: Instant | None = None
+    idle_since: Instant | None = None
+    warned_at: Instant | None = None
+    pause: PauseRecord | None = None
+    override_until: Instant | None = None
+    """End of the last veto or override in force; in the past: the idle clock starts there."""
+    override_request: str = ""
+    """The annotation value that override_until answers, so that a new request is told from an old one."""
+    would_be: tuple[str, str, Instant] | None = None
+    """(action, reason, since) of Observe mode."""
+    conditions: tuple[StoredCondition, ...] = ()
+    capacity_class: str = ""
+    verdict: tuple[str, Instant] | None = None
+    """(value, since) of the last written verdict."""
+    verdict_as_of: Instant | None = None
+    """When the numbers in status were last written."""
+    fingerprint: str = ""
+    """core.status.fingerprint of the stored status: equal means nothing worth a write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One piece of work with its lever, the human's word and what its status remembers."""
+
+    key: WorkloadKey
+    uid: str
+    generation: int
+    resource_version: str
+    created_at: Instant
+    kind_class: KindClass
+    labels: tuple[tuple[str, str], ...]
+    workers: int
+    accelerators: int
+    """Devices the whole gang requests."""
+    accelerator_resource: str
+    checkpoint: Checkpoint
+    intent: Intent
+    target: Target | None
+    foreign_target: bool
+    """An object of the target's name exists and is not ours: NameConflict."""
+    memory: Memory
+    attribution: Attribution = Attribution()
+    deadline: Instant | None = None
+    queue: str = ""
+    invalid: tuple[str, str] | None = None
+    """(field path, what is wrong) of a stored object that cannot be read: Accepted=False, UnknownValue."""
+    deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """What a namespace says about the work in it."""
+
+    name: str
+    protected: bool = False
+    never_pause: bool = False
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """Annotations of the leader Lease: open until, and when a human last reset it."""
+
+    open_until: Instant | None = None
+    reset_at: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HourlyCost:
+    """Price of one hour of a workload; amount None: some node under it is unpriced."""
+
+    currency: str
+    amount: Decimal | None
+    unpriced_nodes: tuple[str, ...] = field(default=())

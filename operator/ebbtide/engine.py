@@ -1,0 +1,272 @@
+"""The loop: observe → gate → decide → act → explain. Written against ports; two ticks never overlap."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TypeVar
+
+import structlog
+
+from ebbtide.core.conditions import Problem
+from ebbtide.core.decision import Action, Decision, Plan, Verb
+from ebbtide.core.object_status import changed_statuses
+from ebbtide.core.plan import plan
+from ebbtide.core.reason import Reason
+from ebbtide.core.settings import Settings
+from ebbtide.core.snapshot import ClusterState, MetricsHealth, Snapshot
+from ebbtide.core.status import REFRESH_SECONDS, fingerprint, outline, workload_status
+from ebbtide.core.workload import Instant
+from ebbtide.ports import (
+    Clock,
+    Cluster,
+    EventNote,
+    Leadership,
+    Metrics,
+    Outcome,
+    OutcomeKind,
+    StatusWrite,
+    Telemetry,
+    TickReport,
+)
+
+log = structlog.get_logger(__name__)
+
+CONCURRENT_WRITES = 16
+"""Writes in flight at once; the executor's rate limit decides how many a second."""
+SHARES_SECONDS = 600.0
+"""How long idle shares are remembered: the breaker's jump rule looks back ten minutes."""
+DEBOUNCE_SECONDS = 1.0
+COUNTS_SECONDS = 60.0
+"""A policy's counts are written at most this often."""
+T = TypeVar("T")
+PROBLEMS = {
+    OutcomeKind.Rejected: Reason.TemplateRejected,
+    OutcomeKind.Denied: Reason.PermissionDenied,
+}
+WARNING_VERBS = frozenset({Verb.Warn, Verb.Pause})
+
+
+@dataclass(slots=True)
+class Acted:
+    """What became of one decision's actions."""
+
+    decision: Decision
+    outcomes: list[tuple[Action, Outcome]] = field(default_factory=list)
+
+    @property
+    def done(self) -> frozenset[Verb]:
+        """Verbs that the API server accepted, or that needed no call."""
+        fine = {OutcomeKind.Done, OutcomeKind.Unchanged, OutcomeKind.Observed}
+        return frozenset(action.verb for action, outcome in self.outcomes if outcome.kind in fine)
+
+    @property
+    def problem(self) -> Problem | None:
+        """The refusal of the API server that a user must see."""
+        for action, outcome in self.outcomes:
+            if outcome.kind is OutcomeKind.Rejected and action.verb is not Verb.Create:
+                return Reason.PermissionDenied, outcome.message
+            if outcome.kind in PROBLEMS:
+                return PROBLEMS[outcome.kind], outcome.message
+        return None
+
+
+class Engine:
+    """One loop for the whole fleet. Everything that matters lives on the API server; this can die at any instant."""
+
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        metrics: Metrics,
+        telemetry: Telemetry,
+        leadership: Leadership,
+        clock: Clock,
+        settings: Settings,
+    ) -> None:
+        self._cluster, self._metrics, self._telemetry = cluster, metrics, telemetry
+        self._leadership, self._clock, self._settings = leadership, clock, settings
+        self._wakeup = asyncio.Event()
+        self._shares: deque[tuple[Instant, float]] = deque()
+        self._settled: dict[str, tuple[tuple[object, ...], str]] = {}
+        self._object_writes: dict[str, Instant] = {}
+        self.last_tick_at: Instant | None = None
+
+    def wake(self) -> None:
+        """Ask for a tick soon: something of ours changed."""
+        self._wakeup.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Tick until told to stop. A tick that fails is logged and the next one starts from the cluster again."""
+        while not stop.is_set():
+            started = self._clock.now()
+            try:
+                await self.tick()
+            except Exception:
+                log.exception("tick failed; nothing is lost, the next tick starts from the cluster")
+            await self._pause_until(started + self._settings.tick_seconds, stop)
+
+    async def tick(self) -> TickReport:
+        """One round over the fleet."""
+        started = perf_counter()
+        state = await self._cluster.observe()
+        book, health = await self._metrics.observe(state)
+        snapshot = Snapshot(self._clock.now(), self._settings, state, book, health, tuple(self._shares))
+        decide_started = perf_counter()
+        planned = await asyncio.to_thread(plan, snapshot)
+        decided = perf_counter()
+        self._remember_share(planned)
+        acted, writes = await self._act(planned, state) if self._leadership.may_write() else ([], 0)
+        self.last_tick_at = self._clock.now()
+        return self._report(planned, acted, writes, health, (started, decide_started, decided))
+
+    async def _act(self, planned: Plan, state: ClusterState) -> tuple[list[Acted], int]:
+        """Actions first, then what people are told about them."""
+        if planned.fleet.open_breaker_until is not None:
+            await self._cluster.write_breaker(planned.fleet.open_breaker_until)
+        acted = await _bounded(self._execute_all(decision) for decision in planned.decisions if decision.actions)
+        by_key = {each.decision.workload: each for each in acted}
+        due = [
+            found
+            for decision in planned.decisions
+            if (found := self._due_status(by_key.get(decision.workload) or Acted(decision))) is not None
+        ]
+        outcomes = await _bounded(self._tell(each, write) for each, write in due)
+        objects = await self._write_objects(planned, state)
+        return acted, sum(outcomes) + objects
+
+    async def _execute_all(self, decision: Decision) -> Acted:
+        """The actions of one decision; Warn is done by the status write that records it."""
+        acted = Acted(decision)
+        for action in decision.actions:
+            if action.observed and _told_before(decision, action):
+                continue
+            if action.verb is Verb.Warn:
+                kind = OutcomeKind.Observed if action.observed else OutcomeKind.Done
+                acted.outcomes.append((action, Outcome(kind)))
+                continue
+            acted.outcomes.append((action, await self._cluster.execute(decision, action)))
+        return acted
+
+    def _due_status(self, acted: Acted) -> tuple[Acted, StatusWrite] | None:
+        """The status to write, or None when what is stored says the same already."""
+        decision, workload = acted.decision, acted.decision.ruled.situation.workload
+        seen = (*outline(decision), acted.done, acted.problem)
+        stale = self._needs_refresh(decision)
+        if not stale and self._settled.get(workload.uid) == (seen, workload.memory.fingerprint):
+            return None
+        status = workload_status(decision, done=acted.done, problem=acted.problem)
+        if not stale and fingerprint(status) == workload.memory.fingerprint:
+            self._settled[workload.uid] = (seen, workload.memory.fingerprint)
+            return None
+        key = workload.key
+        return acted, StatusWrite(key.kind, key.namespace, key.name, workload.uid, status)
+
+    def _needs_refresh(self, decision: Decision) -> bool:
+        """Growing numbers are written hourly, spread over ten minutes by UID."""
+        workload = decision.ruled.situation.workload
+        as_of = workload.memory.verdict_as_of
+        if as_of is None or decision.ruled.situation.target is None:
+            return False
+        finished = decision.ruled.situation.target.finished is not None
+        return not finished and self._clock.now() - as_of > REFRESH_SECONDS + _spread(workload.uid)
+
+    async def _tell(self, acted: Acted, write: StatusWrite) -> bool:
+        """Status, then events: an Event never tells what was not accepted."""
+        outcome = await self._cluster.write_status(write)
+        if outcome.kind not in {OutcomeKind.Done, OutcomeKind.Unchanged}:
+            log.warning("status not written", workload=str(acted.decision.workload), why=outcome.message)
+        written = outcome.kind is OutcomeKind.Done
+        for action, result in acted.outcomes:
+            if result.kind is OutcomeKind.Done and (written or action.verb is not Verb.Warn):
+                await self._cluster.publish(_event(action, write.uid))
+        return written
+
+    async def _write_objects(self, planned: Plan, state: ClusterState) -> int:
+        """Status of policies and catalogs; counts at most once a minute, a changed acceptance at once."""
+        now = self._clock.now()
+        due = [
+            found
+            for found in changed_statuses(planned, state, self._settings)
+            if found.urgent or now - self._object_writes.get(found.uid, 0.0) >= COUNTS_SECONDS
+        ]
+        self._object_writes.update((found.uid, now) for found in due)
+        writes = [StatusWrite(it.kind, it.namespace, it.name, it.uid, it.status) for it in due]
+        outcomes = await _bounded(self._cluster.write_status(write) for write in writes)
+        return sum(outcome.kind is OutcomeKind.Done for outcome in outcomes)
+
+    def _remember_share(self, planned: Plan) -> None:
+        if planned.fleet.idle_share is not None:
+            self._shares.append((planned.now, planned.fleet.idle_share))
+        while self._shares and planned.now - self._shares[0][0] > SHARES_SECONDS:
+            self._shares.popleft()
+
+    def _report(
+        self,
+        planned: Plan,
+        acted: list[Acted],
+        writes: int,
+        health: MetricsHealth,
+        times: tuple[float, float, float],
+    ) -> TickReport:
+        outcomes = [pair for each in acted for pair in each.outcomes]
+        started, decide_started, decided = times
+        report = TickReport(planned, outcomes, writes, perf_counter() - started, decided - decide_started, health)
+        self._telemetry.tick(report)
+        for action, outcome in outcomes:
+            _log_action(action, outcome)
+        return report
+
+    async def _pause_until(self, deadline: Instant, stop: asyncio.Event) -> None:
+        """Sleep until the next tick is due, somebody wakes us, or the operator stops."""
+        waits = {asyncio.ensure_future(self._wakeup.wait()), asyncio.ensure_future(stop.wait())}
+        timeout = max(0.0, deadline - self._clock.now())
+        _, pending = await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        if self._wakeup.is_set() and not stop.is_set():
+            await asyncio.sleep(min(DEBOUNCE_SECONDS, self._settings.tick_seconds))
+        self._wakeup.clear()
+
+
+def _told_before(decision: Decision, action: Action) -> bool:
+    """Observe mode records a planned step once per transition, not once per tick."""
+    before = decision.ruled.situation.workload.memory.would_be
+    return before is not None and before[:2] == (str(action.verb), str(action.reason))
+
+
+def _event(action: Action, uid: str) -> EventNote:
+    kind = "Warning" if action.verb in WARNING_VERBS and action.by == "Policy" else "Normal"
+    return EventNote(action.workload, uid, kind, str(action.reason), str(action.verb), action.message)
+
+
+def _log_action(action: Action, outcome: Outcome) -> None:
+    fine = outcome.kind in {OutcomeKind.Done, OutcomeKind.Unchanged, OutcomeKind.Observed}
+    write: Callable[..., None] = log.info if fine else log.warning
+    write(
+        "action",
+        verb=str(action.verb),
+        workload=str(action.workload),
+        reason=str(action.reason),
+        by=str(action.by),
+        policy=action.policy,
+        result=str(outcome.kind),
+        message=outcome.message or action.message,
+    )
+
+
+def _spread(uid: str) -> float:
+    """Zero to ten minutes, fixed per object."""
+    return sum(uid.encode()) % 600
+
+
+async def _bounded(work: Iterable[Awaitable[T]]) -> list[T]:
+    """Await all, at most CONCURRENT_WRITES at once, results in order."""
+    gate = asyncio.Semaphore(CONCURRENT_WRITES)
+
+    async def one(job: Awaitable[T]) -> T:
+        async with gate:
+            return await job
+
+    return list(await asyncio.gather(*(one(job) for job in work)))

@@ -1,0 +1,239 @@
+"""Status of a workload: what was seen, what was done, why, and what it costs. Only the operator writes it."""
+
+from typing import Annotated, TypeAlias
+
+from pydantic import Field, StringConstraints
+
+from ebbtide.api.conditions import Conditions
+from ebbtide.api.fields import (
+    ATOMIC,
+    Count,
+    Currency,
+    Message,
+    Percent,
+    Seconds,
+    ShownAmount,
+    Timestamp,
+    at_most,
+    map_by,
+)
+from ebbtide.api.model import ApiModel
+from ebbtide.api.vocabulary import ActionName, CapacityClass, CheckResult, Initiator, PolicyKind, VerdictValue
+
+ReasonText: TypeAlias = Annotated[str, StringConstraints(max_length=64)]
+"""One word of the list of reasons; newer versions may know more of them, so no enum."""
+NameText: TypeAlias = Annotated[str, StringConstraints(max_length=253)]
+
+
+class GoverningPolicy(ApiModel):
+    """The policy that governs."""
+
+    kind: PolicyKind
+    """CostPolicy or ClusterCostPolicy."""
+    name: NameText
+    """Its name."""
+
+
+class IdleStatus(ApiModel):
+    """Where the idle clock stands."""
+
+    since: Timestamp | None = None
+    """Idle since then."""
+    warned_at: Timestamp | None = None
+    """When the warning was given that is still in force."""
+    eligible_after: Timestamp | None = None
+    """Not paused for idleness before this time."""
+
+
+class PauseStatus(ApiModel):
+    """The present or the last pause."""
+
+    since: Timestamp
+    """Paused since then."""
+    end_time: Timestamp | None = None
+    """When it ended; absent: still paused."""
+    reason: ReasonText
+    """Why, for example GPUIdle or OutsideWindow."""
+    by: Initiator
+    """Policy, User or Budget."""
+    count_today: Count = 1
+    """Pauses in the last 24 hours, this one included."""
+    reverts: Count = 0
+    """How often within 24 hours a human undid it."""
+
+
+class OverrideStatus(ApiModel):
+    """A human's word that is in force, or was last."""
+
+    until: Timestamp | None = None
+    """It ends then; afterwards the policy applies and the idle clock starts there. Absent: until taken back."""
+    request: NameText = ""
+    """The annotation value that it answers, so that a new request is told from an old one."""
+
+
+class LatchStatus(ApiModel):
+    """Held on a capacity class to make the deadline."""
+
+    since: Timestamp
+    """Since then."""
+    capacity_class: CapacityClass
+    """The class it is held on."""
+
+
+class WouldBe(ApiModel):
+    """Observe mode: what would have been done."""
+
+    action: ActionName
+    """The action, for example Pause."""
+    reason: ReasonText
+    """Why."""
+    since: Timestamp
+    """Since when."""
+
+
+class Accrued(ApiModel):
+    """Times that have added up."""
+
+    active_seconds: Seconds = 0
+    """Running."""
+    paused_seconds: Seconds = 0
+    """Paused after a start."""
+    held_seconds: Seconds = 0
+    """Held before the first start."""
+    durable_seconds: Seconds = 0
+    """Work that a checkpoint keeps."""
+    as_of: Timestamp | None = None
+    """Counted up to then."""
+
+
+class PlanStatus(ApiModel):
+    """What comes next."""
+
+    action: ActionName
+    """The next action."""
+    reason: ReasonText
+    """Why."""
+    next_start: Timestamp | None = None
+    """When it is to start or resume."""
+    expected_finish: Timestamp | None = None
+    """When it should be finished."""
+    expected_cost: ShownAmount | None = None
+    """What the rest should cost."""
+
+
+class CostStatus(ApiModel):
+    """What it costs; "-" where a price is missing."""
+
+    currency: Currency | None = None
+    """ISO 4217."""
+    hourly: ShownAmount | None = None
+    """One hour as it stands now."""
+    total: ShownAmount | None = None
+    """So far."""
+    saved: ShownAmount | None = None
+    """Saved so far against running as before; may be negative."""
+    as_of: Timestamp | None = None
+    """Counted up to then."""
+
+
+class DeviceStatus(ApiModel):
+    """What one accelerator showed in the judged span."""
+
+    id: NameText
+    """UUID, with the MIG instance where there is one."""
+    pod: NameText | None = None
+    """The pod that holds it."""
+    last_busy_time: Timestamp | None = None
+    """Last busy sample; absent: none since Ready."""
+    peak_percent: Percent | None = None
+    """Highest utilisation in the span."""
+    coverage_percent: Percent | None = None
+    """Share of the expected samples that were seen."""
+    memory_percent: Percent | None = None
+    """Device memory held."""
+    power_watts: Count | None = None
+    """Last power draw."""
+
+
+class VerdictStatus(ApiModel):
+    """What the devices of all pods together show, and the numbers behind it."""
+
+    value: VerdictValue
+    """Active, Idle, NeverUsed, Stalled, Starting, Failing, Unknown or NotApplicable."""
+    reason: ReasonText
+    """Why, as one word."""
+    message: Message = ""
+    """Why, as a sentence."""
+    since: Timestamp | None = None
+    """The verdict stands since then."""
+    as_of: Timestamp | None = None
+    """When these numbers were taken."""
+    span_seconds: Seconds | None = None
+    """Length of the judged look-back."""
+    coverage_percent: Percent | None = None
+    """Share of the expected samples that were seen, of the worst device."""
+    peak_percent: Percent | None = None
+    """Highest utilisation of any device in the span."""
+    idle_since: Timestamp | None = None
+    """No device was busy after this time."""
+    families: Annotated[tuple[NameText, ...], at_most(16), ATOMIC] = Field(default_factory=tuple)
+    """Families of signals that were seen, for example utilisation and power."""
+    devices: Annotated[tuple[DeviceStatus, ...], at_most(64), ATOMIC] = Field(default_factory=tuple)
+    """The devices; of more than 64 those that decide."""
+
+
+class CheckStatus(ApiModel):
+    """One link of the chain that `kubectl ebbtide explain` shows."""
+
+    name: NameText
+    """The check."""
+    result: CheckResult
+    """Pass, Stop (this check decided) or Skip."""
+    reason: ReasonText = ""
+    """Why, as one word."""
+    message: Message = ""
+    """Why, as a sentence with the numbers."""
+
+
+class WorkloadStatus(ApiModel):
+    """What Ebbtide sees and does."""
+
+    policy: GoverningPolicy | None = None
+    """The policy that governs; absent: none."""
+    start_time: Timestamp | None = None
+    """First Ready; absent: never started."""
+    verdict: VerdictStatus | None = None
+    """What the devices show."""
+    checks: Annotated[tuple[CheckStatus, ...], at_most(64), map_by("name")] = Field(default_factory=tuple)
+    """The chain of checks behind the last decision, in order."""
+    idle: IdleStatus | None = None
+    """Where the idle clock stands; absent: not idle."""
+    pause: PauseStatus | None = None
+    """The present or the last pause."""
+    override: OverrideStatus | None = None
+    """A human's word that is in force, or was last."""
+    latch: LatchStatus | None = None
+    """Held on a capacity class to make the deadline."""
+    would_be: WouldBe | None = None
+    """Observe mode: what would have been done."""
+    gpus: Count | None = None
+    """Accelerators held now."""
+    capacity_class: CapacityClass | None = None
+    """OnPrem, Reserved, OnDemand, Spot or Unknown; the last one used while paused."""
+    last_checkpoint_time: Timestamp | None = None
+    """Progress up to here is durable."""
+    accrued: Accrued | None = None
+    """Times that have added up."""
+    plan: PlanStatus | None = None
+    """What comes next."""
+    cost: CostStatus | None = None
+    """What it costs."""
+    conditions: Conditions = Field(default_factory=tuple)
+    """Accepted, Succeeded, Running, Idle, Paused, WithinBudget, Priced, DeadlineAtRisk."""
+
+
+class TrainingJobStatus(WorkloadStatus):
+    """What Ebbtide sees and does."""
+
+    job_name: NameText | None = None
+    """The Job that runs the work."""

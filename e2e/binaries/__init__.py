@@ -1,0 +1,1 @@
+"""Builds the control plane's programs from their Go modules (see build.py)."""

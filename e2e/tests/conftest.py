@@ -1,0 +1,58 @@
+"""One control plane for the whole session; a fresh namespace for each test."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.binaries.cache import binaries_dir
+from e2e.plane import Plane
+from e2e.requirements_guard import require
+
+_NODES = 4
+_CRDS = Path(__file__).resolve().parents[2] / "crds"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
+    """A running control plane with four nodes of eight GPUs, `gpu-0` to `gpu-3`, without any of our kinds."""
+    if binaries_dir() is None:
+        require("plane", "the control plane's programs are not built; run `make binaries`")
+    with Plane(tmp_path_factory.mktemp("plane")) as running:
+        running.add_gpu_nodes(_NODES)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def crds(plane: Plane) -> Plane:
+    """The plane with our kinds installed and served."""
+    plane.kubectl("apply", "--server-side", "-f", str(_CRDS))
+    plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    return plane
+
+
+@pytest.fixture(scope="session")
+def _metrics_started(plane: Plane) -> Plane:
+    plane.start_exporter()
+    plane.start_prometheus()
+    return plane
+
+
+@pytest.fixture
+def metrics(_metrics_started: Plane) -> Iterator[Plane]:
+    """The plane with the exporter and a Prometheus that scrapes it every second; faults end with the test."""
+    yield _metrics_started
+    _metrics_started.exporter.heal()
+    if not _metrics_started.prometheus.component.alive:
+        _metrics_started.prometheus.start()
+
+
+@pytest.fixture
+def namespace(plane: Plane) -> Iterator[str]:
+    """A fresh namespace that accepts pods; deleted afterwards without waiting."""
+    name = plane.create_namespace(f"test-{os.getpid()}-{next(_numbers)}")
+    yield name
+    plane.kubectl("delete", "namespace", name, "--wait=false")

@@ -207,14 +207,15 @@ spec:
 def test_check_sees_metrics_flow_and_says_when_prometheus_is_gone(metrics: Plane, crds: Plane, namespace: str) -> None:
     crds.apply(GPU_JOB.format(namespace=namespace))
     crds.kubectl("wait", "-n", namespace, "--for=jsonpath={.status.ready}=1", "job/train", "--timeout=20s")
+
+    def message(name: str, url: str) -> str:
+        done = run(crds.kubeconfig, "check", "-o", "json", "--prometheus-url", url, code=1)  # no operator is here
+        found = [one for one in json.loads(done.stdout) if one["check"] == name]
+        return " ".join(f"{one['result']}: {one['message']}" for one in found)
+
     url = metrics.prometheus.url
-
-    def flow() -> str:
-        done = run(crds.kubeconfig, "check", "--prometheus-url", url, code=1)  # there is no operator here
-        return next((line for line in done.stdout.splitlines() if " metrics " in line), "")
-
-    wait_until(lambda: "held by a pod that label exported_pod names" in flow(), "series of the job's devices", 30)
-    assert flow().startswith("ok ")
-    done = run(crds.kubeconfig, "check", "--prometheus-url", "http://127.0.0.1:9", code=1)
-    assert "FAIL  Prometheus" in done.stdout
-    assert "cannot be asked" in done.stdout
+    wait_until(lambda: "held by a pod (label exported_pod)" in message("metrics", url), "series of the devices", 30)
+    assert message("metrics", url).startswith("ok: ")
+    assert message("Prometheus", "http://127.0.0.1:9").startswith(
+        "FAIL: Prometheus at http://127.0.0.1:9 cannot be asked"
+    )

@@ -10,7 +10,8 @@ from typing import TypeVar
 import structlog
 
 from ebbtide.core.conditions import Problem
-from ebbtide.core.decision import Action, Decision, Plan, Verb
+from ebbtide.core.decision import Action, Decision, FleetFinding, Plan, Verb
+from ebbtide.core.idle import planned_since
 from ebbtide.core.object_status import changed_statuses
 from ebbtide.core.plan import plan
 from ebbtide.core.reason import Reason
@@ -123,8 +124,7 @@ class Engine:
 
     async def _act(self, planned: Plan, state: ClusterState) -> tuple[list[Acted], int]:
         """Actions first, then what people are told about them."""
-        if planned.fleet.open_breaker_until is not None:
-            await self._cluster.write_breaker(planned.fleet.open_breaker_until)
+        await self._open_breaker(planned.fleet)
         acted = await _bounded(self._execute_all(decision) for decision in planned.decisions if decision.actions)
         by_key = {each.decision.workload: each for each in acted}
         due = [
@@ -134,7 +134,15 @@ class Engine:
         ]
         outcomes = await _bounded(self._tell(each, write) for each, write in due)
         objects = await self._write_objects(planned, state)
+        self._forget_gone(planned, state)
         return acted, sum(outcomes) + objects
+
+    async def _open_breaker(self, fleet: FleetFinding) -> None:
+        """Put the breaker's end on the Lease; what fails is tried again while the jump is in sight."""
+        if fleet.open_breaker_until is None:
+            return
+        outcome = await self._cluster.write_breaker(fleet.open_breaker_until)
+        log.warning("circuit breaker opened", why=fleet.message, result=str(outcome.kind), problem=outcome.message)
 
     async def _execute_all(self, decision: Decision) -> Acted:
         """The actions of one decision; Warn is done by the status write that records it."""
@@ -148,6 +156,14 @@ class Engine:
                 continue
             acted.outcomes.append((action, await self._cluster.execute(decision, action)))
         return acted
+
+    def _forget_gone(self, planned: Plan, state: ClusterState) -> None:
+        """What is remembered to save work must not grow with everything that ever was."""
+        if len(self._settled) > len(planned.decisions):
+            present = {decision.ruled.situation.workload.uid for decision in planned.decisions}
+            self._settled = {uid: seen for uid, seen in self._settled.items() if uid in present}
+        objects = {policy.uid for policy in state.policies} | {catalog.uid for catalog in state.catalogs}
+        self._object_writes = {uid: at for uid, at in self._object_writes.items() if uid in objects}
 
     def _due_status(self, acted: Acted) -> tuple[Acted, StatusWrite] | None:
         """The status to write, or None when what is stored says the same already."""
@@ -177,11 +193,14 @@ class Engine:
         outcome = await self._cluster.write_status(write)
         if outcome.kind not in {OutcomeKind.Done, OutcomeKind.Unchanged}:
             log.warning("status not written", workload=str(acted.decision.workload), why=outcome.message)
-        written = outcome.kind is OutcomeKind.Done
+        # The status write is what gives a warning: how it ended is how the warning ended.
+        acted.outcomes = [
+            (it, outcome if it.verb is Verb.Warn and not it.observed else how) for it, how in acted.outcomes
+        ]
         for action, result in acted.outcomes:
-            if result.kind is OutcomeKind.Done and (written or action.verb is not Verb.Warn):
+            if result.kind is OutcomeKind.Done:
                 await self._cluster.publish(_event(action, write.uid))
-        return written
+        return outcome.kind is OutcomeKind.Done
 
     async def _write_objects(self, planned: Plan, state: ClusterState) -> int:
         """Status of policies and catalogs; counts at most once a minute, a changed acceptance at once."""
@@ -232,8 +251,8 @@ class Engine:
 
 def _told_before(decision: Decision, action: Action) -> bool:
     """Observe mode records a planned step once per transition, not once per tick."""
-    before = decision.ruled.situation.workload.memory.would_be
-    return before is not None and before[:2] == (str(action.verb), str(action.reason))
+    memory = decision.ruled.situation.workload.memory
+    return planned_since(memory, decision.judgement, action.verb, action.reason) is not None
 
 
 def _event(action: Action, uid: str) -> EventNote:

@@ -29,8 +29,8 @@ class Server:
     async def start(self) -> None:
         """Listen; raises OSError when the address is taken."""
         app = web.Application()
-        app.router.add_get("/healthz", lambda _: _answer(self._probes.live()))
-        app.router.add_get("/readyz", lambda _: _answer(self._probes.ready()))
+        app.router.add_get("/healthz", self._live)
+        app.router.add_get("/readyz", self._ready)
         app.router.add_get("/metrics", self._metrics)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
@@ -41,10 +41,16 @@ class Server:
         if self._runner is not None:
             await self._runner.cleanup()
 
+    async def _live(self, _: web.Request) -> web.Response:
+        return _answer(self._probes.live())
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        return _answer(self._probes.ready())
+
     async def _metrics(self, _: web.Request) -> web.Response:
         body = await asyncio.to_thread(generate_latest, self._registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
 
-async def _answer(problem: str) -> web.Response:
+def _answer(problem: str) -> web.Response:
     return web.Response(status=503 if problem else 200, text=f"{problem or 'ok'}\n")

@@ -48,7 +48,8 @@ class PrometheusTelemetry:
             self._actions.labels(str(action.verb), str(action.reason), mode, str(outcome.kind)).inc()
         self._breaker.set(report.plan.fleet.breaker_open)
         self._up.set(report.metrics.up)
-        self._unpriced.set(len({node for it in report.plan.decisions if it.hourly for node in it.hourly.unpriced_nodes}))
+        hourly = [decision.hourly for decision in report.plan.decisions if decision.hourly is not None]
+        self._unpriced.set(len({node for cost in hourly for node in cost.unpriced_nodes}))
         self._attribution.set(sum(_lacks_attribution(decision) for decision in report.plan.decisions))
         self._status_writes.inc(report.status_writes)
         self._tick.observe(report.seconds)

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
+from ebbtide.core.decision import Actor
 from ebbtide.core.reason import Reason
 from ebbtide.core.settings import Safety
+from ebbtide.core.timestamps import stamp
 from ebbtide.core.workload import Breaker, Instant, Workload
 
 HOUR = 3600.0
@@ -25,7 +27,7 @@ class Managed:
     running: bool
     idle: bool
     judged: bool
-    """The verdict is neither Unknown nor NotApplicable."""
+    """The verdict says whether it is idle: it is none of Unknown, NotApplicable, Starting, Failing."""
 
 
 @dataclass(slots=True)
@@ -73,7 +75,9 @@ class Limits:
     def admit(self, workload: Workload, policy: str, now: Instant) -> tuple[Reason, str] | None:
         """None when the pause is admitted (and counted), else the reason and the sentence."""
         if self.open_until is not None and now < self.open_until:
-            return Reason.CircuitBreakerOpen, "the circuit breaker is open; `ebbtide resume --breaker` closes it"
+            until = stamp(self.open_until)
+            message = f"the circuit breaker is open until {until}; `kubectl ebbtide resume --breaker` closes it"
+            return Reason.CircuitBreakerOpen, message
         quotas = [self.fleet] + ([self.policies[policy]] if policy in self.policies else [])
         for quota in quotas:
             refused = quota.admit(workload.accelerators)
@@ -85,11 +89,13 @@ class Limits:
 
 
 def idle_paused_recently(workload: Workload, now: Instant) -> bool:
-    """Paused for idleness within the rolling hour, still paused or not: rebuilt from status.pause."""
-    pause = workload.memory.pause
-    return (
-        pause is not None and pause.by == "Policy" and pause.reason in IDLE_REASONS and now - pause.since < HOUR
-    )
+    """Paused for idleness within the rolling hour, still paused or not: rebuilt from what is stored."""
+    pause, target = workload.memory.pause, workload.target
+    stored = [] if pause is None else [(pause.by, pause.reason, pause.since)]
+    if target is not None and target.restore is not None:
+        # A pause that status does not tell of yet: it was done a moment ago, or a crash came between.
+        stored.append((target.restore.by, target.restore.reason, target.restore.at))
+    return any(by == Actor.Policy and reason in IDLE_REASONS and now - since < HOUR for by, reason, since in stored)
 
 
 def fill(quota: Quota, members: Iterable[Managed], now: Instant) -> Quota:
@@ -109,18 +115,25 @@ def fleet_quota(safety: Safety) -> Quota:
     return Quota("fleet", safety.idle_pauses_per_hour, safety.paused_percent_per_hour)
 
 
-def idle_share(members: Sequence[Managed]) -> float | None:
-    """Percent of judged running devices whose workload is idle; None: nothing was judged."""
-    judged = sum(member.workload.accelerators for member in members if member.running and member.judged)
-    if not judged:
+def idle_share(members: Sequence[Managed]) -> tuple[float, float] | None:
+    """(surely, possibly) idle, percent of the running devices; None: nothing runs.
+
+    What is not judged may be idle. A jump is a rise that is sure, so that a fleet judged little by little after a
+    restart, or work that has just left its grace, opens no breaker.
+    """
+    running = [member for member in members if member.running]
+    total = sum(member.workload.accelerators for member in running)
+    if not total:
         return None
-    return 100 * sum(member.workload.accelerators for member in members if member.running and member.idle) / judged
+    surely = sum(member.workload.accelerators for member in running if member.idle)
+    unjudged = sum(member.workload.accelerators for member in running if not member.judged)
+    return 100 * surely / total, 100 * (surely + unjudged) / total
 
 
 def jumped(
     share: float | None, before: Sequence[tuple[Instant, float]], members: int, safety: Safety, now: Instant
 ) -> str:
-    """The sentence that opens the breaker, or empty."""
+    """The sentence that opens the breaker, or empty. `share` is surely idle now, `before` was possibly idle then."""
     recent = [value for at, value in before if now - at <= JUMP_SECONDS]
     if share is None or not recent or members < SMALL_FLEET or not safety.idle_share_jump_percent:
         return ""

@@ -1,39 +1,26 @@
 """Evaluate: the one order across concerns. First hit wins, and its reason is what everyone is told.
 
-finished · human stop · lever moved by a human · human run · foreign suspension · creation · end of a human's pause ·
-leaving · protected · veto · paused · gate · idle. Windows, budgets, deadlines and placement get their places here.
+finished · unreadable · name taken · template refused · protected · queue · human stop · lever moved by a human ·
+conflict · human run · foreign suspension · creation · end of a human's pause · leaving · paused · veto · gate · idle.
+Windows, budgets, deadlines and placement get their places here.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import TypeAlias
 
 from ebbtide.core.breaker import IDLE_REASONS
 from ebbtide.core.decision import Action, Actor, Check, Result, Verb
-from ebbtide.core.idle import IDLE_VERDICTS, Countdown, Refusal, countdown, refusal
-from ebbtide.core.intent import RUNNING_SECONDS, Wish
+from ebbtide.core.idle_concern import idle, idle_trace, steps
+from ebbtide.core.intent import LEVER, NEVER_PAUSE, RUNNING_SECONDS, Wish
 from ebbtide.core.reason import Reason
+from ebbtide.core.ruling import Ruling, act, command_target
 from ebbtide.core.situation import Situation
+from ebbtide.core.timestamps import stamp
 from ebbtide.core.workload import Instant
 
 MAX_REVERTS = 3
 """The third time a human or controller undoes a pause within a day, we stop (design: "A human moved the lever")."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """What the concern that hit says."""
-
-    concern: str
-    reason: Reason
-    message: str
-    actions: tuple[Action, ...] = ()
-    refused: Reason | None = None
-    countdown: Countdown | None = None
-    override: tuple[Instant, str] | None = None
-    """(until, request) to remember in status.override besides what the human's word says."""
-
 
 Concern: TypeAlias = Callable[[Situation], Ruling | None]
 
@@ -48,7 +35,7 @@ def rule(situation: Situation) -> Ruling:
 
 
 def trace(situation: Situation, ruling: Ruling) -> tuple[Check, ...]:
-    """The chain as `explain` shows it: what was passed, what decided, and the links never reached."""
+    """The chain as `explain` shows it: what was passed, and what decided."""
     checks: list[Check] = []
     for concern in CHAIN:
         name = concern.__name__
@@ -61,20 +48,20 @@ def trace(situation: Situation, ruling: Ruling) -> tuple[Check, ...]:
     return tuple(checks)
 
 
-def unreadable(situation: Situation) -> Ruling | None:
-    """The object can be read by this version."""
-    problem = situation.workload.invalid
-    if problem is None:
-        return None
-    return Ruling("unreadable", Reason.UnknownValue, f"{problem[0]}: {problem[1]}; nothing is done to it")
-
-
 def finished(situation: Situation) -> Ruling | None:
     """The work has not finished yet."""
     target = situation.target
     if target is None or target.finished is None:
         return None
     return Ruling("finished", target.finished, f"finished: {target.succeeded} succeeded, {target.failed} failed")
+
+
+def unreadable(situation: Situation) -> Ruling | None:
+    """The object can be read by this version."""
+    problem = situation.workload.invalid
+    if problem is None:
+        return None
+    return Ruling("unreadable", Reason.UnknownValue, f"{problem[0]}: {problem[1]}; nothing is done to it")
 
 
 def name_free(situation: Situation) -> Ruling | None:
@@ -97,17 +84,46 @@ def template_usable(situation: Situation) -> Ruling | None:
     return Ruling("template_usable", Reason.TemplateRejected, stored.message or message)
 
 
+def unprotected(situation: Situation) -> Ruling | None:
+    """The namespace is not protected."""
+    if not situation.protected:
+        return None
+    message = f"namespace {situation.workload.key.namespace} is protected: reported only"
+    wants_stop = situation.word.wish is Wish.Stop
+    if situation.target is None:
+        create = replace(act(situation, Verb.Create, Reason.ProtectedNamespace, message), suspended=wants_stop)
+        return Ruling("unprotected", Reason.ProtectedNamespace, message, (create,))
+    if situation.paused_by_us and not wants_stop:
+        why = "its namespace is protected now"
+        resume = act(situation, Verb.Resume, Reason.PolicyRemoved, why)
+        return Ruling("unprotected", Reason.PolicyRemoved, why, (resume,))
+    return Ruling("unprotected", Reason.ProtectedNamespace, message)
+
+
+def unqueued(situation: Situation) -> Ruling | None:
+    """No Kueue queue holds its lever."""
+    queue, target = situation.workload.queue, situation.target
+    if not queue or (target is not None and target.restore is not None):
+        return None
+    if situation.word.wish is Wish.Stop:
+        message = f"Kueue holds its lever (queue {queue}): to stop it, set spec.active of its Workload to false"
+        return Ruling("unqueued", Reason.QueueManaged, message)
+    if target is not None and target.suspended:
+        return Ruling("unqueued", Reason.QueueWaiting, f"waits in queue {queue}: Kueue starts it")
+    return None
+
+
 def human_stop(situation: Situation) -> Ruling | None:
     """No human asked it to stop."""
     if situation.word.wish is not Wish.Stop:
         return None
+    said = situation.word.message
     actions: tuple[Action, ...] = ()
     if situation.target is None:
-        actions = (_act(situation, Verb.Create, Reason.PausedByUser, situation.word.message, Actor.User),)
-        actions = (replace(actions[0], suspended=True),)
+        actions = (replace(act(situation, Verb.Create, Reason.PausedByUser, said, Actor.User), suspended=True),)
     elif not situation.target.suspended:
-        actions = (_act(situation, Verb.Pause, Reason.PausedByUser, situation.word.message, Actor.User),)
-    return Ruling("human_stop", Reason.PausedByUser, situation.word.message, actions)
+        actions = (act(situation, Verb.Pause, Reason.PausedByUser, said, Actor.User),)
+    return Ruling("human_stop", Reason.PausedByUser, said, actions)
 
 
 def lever_untouched(situation: Situation) -> Ruling | None:
@@ -115,10 +131,28 @@ def lever_untouched(situation: Situation) -> Ruling | None:
     target = situation.target
     if target is None or target.suspended or target.restore is None:
         return None
-    message = "a user un-suspended the Job that Ebbtide had paused: it runs for at least 4 hours"
-    forget = _act(situation, Verb.Forget, Reason.ResumedByUser, message, Actor.User)
+    message, reason = (
+        "a user un-suspended the Job that Ebbtide had paused: it runs for at least 4 hours",
+        Reason.ResumedByUser,
+    )
+    undone = situation.reverts + (target.restore.by == Actor.Policy)
+    if undone >= MAX_REVERTS:
+        message, reason = _conflict(undone), Reason.ConflictingController
+    forget = act(situation, Verb.Forget, reason, message, Actor.User)
     until = situation.now + RUNNING_SECONDS
-    return Ruling("lever_untouched", Reason.ResumedByUser, message, (forget,), override=(until, "Lever"))
+    return Ruling("lever_untouched", reason, message, (forget,), override=(until, LEVER))
+
+
+def no_conflict(situation: Situation) -> Ruling | None:
+    """Nobody keeps undoing our pauses."""
+    target = situation.target
+    if target is None or target.suspended or situation.reverts < MAX_REVERTS:
+        return None
+    return Ruling("no_conflict", Reason.ConflictingController, _conflict(situation.reverts))
+
+
+def _conflict(reverts: int) -> str:
+    return f"{reverts} pauses were undone within a day: not paused again until its spec or the policy changes"
 
 
 def human_run(situation: Situation) -> Ruling | None:
@@ -145,7 +179,7 @@ def created(situation: Situation) -> Ruling | None:
     if situation.target is not None:
         return None
     message = "nothing holds it back: its Job is created running"
-    create = _act(situation, Verb.Create, Reason.Running, message)
+    create = act(situation, Verb.Create, Reason.Running, message)
     return Ruling("created", Reason.Running, message, (create,))
 
 
@@ -154,181 +188,82 @@ def human_pause_over(situation: Situation) -> Ruling | None:
     if situation.paused_by != Actor.User:
         return None
     message = "the user's pause has ended"
-    resume = _act(situation, Verb.Resume, Reason.ResumedByUser, message, Actor.User)
+    resume = act(situation, Verb.Resume, Reason.ResumedByUser, message, Actor.User)
     return Ruling("human_pause_over", Reason.ResumedByUser, message, (resume,))
 
 
 def policy_stays(situation: Situation) -> Ruling | None:
     """What a policy paused is still governed by an enforcing policy."""
-    if not situation.paused_by_us:
+    if not situation.paused_by_us or situation.unfresh:
         return None
     why = _leaving(situation)
     if not why:
         return None
-    resume = _act(situation, Verb.Resume, Reason.PolicyRemoved, why)
+    resume = act(situation, Verb.Resume, Reason.PolicyRemoved, why)
     return Ruling("policy_stays", Reason.PolicyRemoved, why, (resume,))
-
-
-def unprotected(situation: Situation) -> Ruling | None:
-    """The namespace is not protected."""
-    if not situation.protected:
-        return None
-    message = f"namespace {situation.workload.key.namespace} is protected: reported only"
-    return Ruling("unprotected", Reason.ProtectedNamespace, message)
-
-
-def no_veto(situation: Situation) -> Ruling | None:
-    """No human vetoes a pause."""
-    if situation.word.wish is Wish.Keep:
-        until = f" until {stamp(situation.word.until)}" if situation.word.until else ""
-        return Ruling("no_veto", Reason.VetoedByUser, f"{situation.word.message}{until}: nothing disruptive is done")
-    if situation.namespace.never_pause:
-        return Ruling("no_veto", Reason.VetoedByUser, "its namespace is annotated ebbtide.dev/never-pause")
-    return None
-
-
-def no_conflict(situation: Situation) -> Ruling | None:
-    """Nobody keeps undoing our pauses."""
-    pause = situation.workload.memory.pause
-    if situation.paused_by_us or pause is None or pause.reverts < MAX_REVERTS:
-        return None
-    message = f"{pause.reverts} pauses were undone within a day: not paused again until its spec changes"
-    return Ruling("no_conflict", Reason.ConflictingController, message)
 
 
 def not_paused(situation: Situation) -> Ruling | None:
     """It is not paused now."""
     if not situation.paused_by_us or situation.target is None or situation.target.restore is None:
         return None
-    since, reason = situation.target.restore.at, Reason(situation.target.restore.reason)
+    since, reason = situation.target.restore.at, _reason(situation.pause_reason)
     again = _resume_after(situation, since)
     if again:
-        resume = _act(situation, Verb.Resume, reason, again)
+        resume = act(situation, Verb.Resume, reason, again)
         return Ruling("not_paused", reason, again, (resume,))
-    message = f"paused since {stamp(since)}: `kubectl ebbtide resume {_reference(situation)}` starts it again"
+    message = f"paused since {stamp(since)}: `kubectl ebbtide resume {command_target(situation)}` starts it again"
     return Ruling("not_paused", reason, message)
+
+
+def no_veto(situation: Situation) -> Ruling | None:
+    """No human vetoes a pause."""
+    if situation.word.wish is not Wish.Keep:
+        return None
+    until = f" until {stamp(situation.word.until)}" if situation.word.until else ""
+    return Ruling("no_veto", Reason.VetoedByUser, f"{situation.word.message}{until}: nothing disruptive is done")
 
 
 def gate(situation: Situation) -> Ruling | None:
     """What we know about the cluster is fresh."""
     if not situation.unfresh:
         return None
-    return Ruling("gate", Reason.StaleMetrics, f"{situation.unfresh}: nothing disruptive is done")
-
-
-def idle(situation: Situation) -> Ruling | None:
-    """Idleness: the verdict, the warning, the pause and what refuses it."""
-    judgement, governing = situation.judgement, situation.governing
-    section = governing.policy.spec.idle if governing.policy and governing.policy.spec else None
-    if judgement.verdict not in IDLE_VERDICTS:
-        steps = countdown(judgement, situation.rule, situation.workload.memory, situation.now, enforce=True)
-        return Ruling("idle", judgement.reason, judgement.message, countdown=steps)
-    if section is None:
-        reason = governing.reason or Reason.NoPolicy
-        message = governing.message if governing.reason else f"{governing.reference} has no idle section"
-        return Ruling("idle", judgement.reason, f"{judgement.message}; {message}", refused=reason)
-    steps = countdown(
-        judgement, situation.rule, situation.workload.memory, situation.now, enforce=governing.enforce
-    )
-    return _idle_ruling(situation, steps, _refusal(situation))
+    message = f"{situation.unfresh}: nothing disruptive is done"
+    return Ruling("gate", Reason.StaleMetrics, message, countdown=steps(situation))
 
 
 CHAIN: tuple[Concern, ...] = (
-    unreadable, finished, name_free, template_usable, human_stop, lever_untouched, human_run, lever_ours, created, human_pause_over,
-    policy_stays, unprotected, no_conflict, no_veto, not_paused, gate, idle,
+    finished,
+    unreadable,
+    name_free,
+    template_usable,
+    unprotected,
+    unqueued,
+    human_stop,
+    lever_untouched,
+    no_conflict,
+    human_run,
+    lever_ours,
+    created,
+    human_pause_over,
+    policy_stays,
+    not_paused,
+    no_veto,
+    gate,
+    idle,
 )
 
 
-def _idle_ruling(situation: Situation, steps: Countdown, refused: Refusal | None) -> Ruling:
-    judgement, governing = situation.judgement, situation.governing
-    observed = not governing.enforce
-    if steps.due is Verb.Warn:
-        message = warning(situation, steps, refused)
-        warn = _act(situation, Verb.Warn, judgement.reason, message, observed=observed)
-        return Ruling("idle", judgement.reason, message, (warn,), countdown=steps)
-    if steps.due is None:
-        return Ruling("idle", judgement.reason, f"{judgement.message}; {steps.message}", countdown=steps)
-    if refused is not None:
-        return Ruling("idle", refused.reason, refused.message, refused=refused.reason, countdown=steps)
-    pause = _act(situation, Verb.Pause, judgement.reason, judgement.message, observed=observed)
-    return Ruling("idle", judgement.reason, judgement.message, (pause,), countdown=steps)
-
-
-def warning(situation: Situation, steps: Countdown, refused: Refusal | None) -> str:
-    """What people are warned of: when, and the one line that vetoes it."""
-    if refused is not None:
-        return f"{situation.judgement.message}; not paused: {refused.message}"
-    return (
-        f"{situation.judgement.message}; it will be paused after {stamp(steps.eligible_after)} unless used; "
-        f"`kubectl ebbtide keep {_reference(situation)} --for 4h` prevents that"
-    )
-
-
-def _refusal(situation: Situation) -> Refusal | None:
-    policy = situation.governing.policy
-    assert policy is not None
-    assert policy.spec is not None
-    assert policy.spec.idle is not None
-    return refusal(situation.workload, situation.pods, policy.spec.idle, policy.spec.limits, situation.now)
-
-
-def idle_trace(situation: Situation, ruling: Ruling) -> list[Check]:
-    """The idle concern link by link: verdict, policy, countdown, refusals, mode."""
-    judgement, governing = situation.judgement, situation.governing
-    is_idle = judgement.verdict in IDLE_VERDICTS
-    checks = [Check("verdict", Result.Pass if is_idle else Result.Stop, judgement.reason, judgement.message)]
-    if not is_idle:
-        return checks
-    section = governing.policy.spec.idle if governing.policy and governing.policy.spec else None
-    if section is None:
-        return [*checks, Check("policy", Result.Stop, ruling.refused or Reason.NoPolicy, ruling.message)]
-    checks.append(Check("policy", Result.Pass, "", governing.message))
-    refused = _refusal(situation)
-    checks.append(_link("refusals", refused is None, refused.reason if refused else "", _said(refused)))
-    if ruling.countdown is not None:
-        due = ruling.countdown.due is not None
-        checks.append(_link("countdown", due, "" if due else judgement.reason, ruling.countdown.message))
-    if ruling.refused and (refused is None or ruling.refused != refused.reason):
-        checks.append(Check("limits", Result.Stop, ruling.refused, ruling.message))
-    return [*checks, _mode_check(situation)]
-
-
-def _said(refused: Refusal | None) -> str:
-    return refused.message if refused else "checkpoint, minimum run time and daily limit allow a pause"
-
-
-def _mode_check(situation: Situation) -> Check:
-    governing = situation.governing
-    if governing.enforce:
-        return Check("mode", Result.Pass, "", f"{governing.reference} is in mode Enforce")
-    reason = observe_reason(situation)
-    said = "mode Observe" if reason is Reason.ObserveOnly else "the chart's enforcement.enabled is false"
-    return Check("mode", Result.Stop, reason, f"{said}: planned and recorded, not done")
-
-
-def observe_reason(situation: Situation) -> Reason:
-    """Why actions are only planned: the policy's own mode, or the chart's switch."""
-    policy = situation.governing.policy
-    if policy is not None and policy.spec is not None and str(policy.spec.mode) == "Enforce":
-        return Reason.EnforcementDisabled
-    return Reason.ObserveOnly
-
-
-def _link(name: str, passed: bool, reason: str, message: str) -> Check:
-    return Check(name, Result.Pass if passed else Result.Stop, reason, message)
-
-
 def _leaving(situation: Situation) -> str:
-    if situation.protected:
-        return "its namespace is protected now"
-    if situation.workload.intent.never_pause or situation.namespace.never_pause:
+    if situation.word.wish is Wish.Keep and situation.word.request.endswith(NEVER_PAUSE):
         return "it must never be paused (ebbtide.dev/never-pause)"
-    if situation.governing.policy is None:
+    policy = situation.governing.policy
+    if policy is None:
         return f"no policy governs it any more ({situation.governing.message})"
     if not situation.governing.enforce:
         return f"{situation.governing.reference} does not enforce any more"
-    if situation.pause_reason in IDLE_REASONS and situation.governing.policy.spec is not None:
-        return "" if situation.governing.policy.spec.idle else f"{situation.governing.reference} lost its idle section"
+    if situation.pause_reason in IDLE_REASONS and policy.spec is not None and policy.spec.idle is None:
+        return f"{situation.governing.reference} lost its idle section"
     return ""
 
 
@@ -340,28 +275,17 @@ def _resume_after(situation: Situation, since: Instant) -> str:
     return f"paused for {section.resume_after_seconds} s, as long as idle.resumeAfterSeconds allows"
 
 
+def _reason(text: str) -> Reason:
+    """The reason on a restore annotation, which anybody can edit and a newer version may have written."""
+    try:
+        return Reason(text)
+    except ValueError:
+        return Reason.UnknownValue
+
+
 def _ensure_running(situation: Situation, message: str) -> tuple[Action, ...]:
     if situation.target is None:
-        return (_act(situation, Verb.Create, Reason.ResumedByUser, message, Actor.User),)
+        return (act(situation, Verb.Create, Reason.ResumedByUser, message, Actor.User),)
     if situation.target.suspended:
-        return (_act(situation, Verb.Resume, Reason.ResumedByUser, message, Actor.User),)
+        return (act(situation, Verb.Resume, Reason.ResumedByUser, message, Actor.User),)
     return ()
-
-
-def _act(
-    situation: Situation, verb: Verb, reason: Reason, message: str, by: Actor = Actor.Policy, *, observed: bool = False
-) -> Action:
-    policy = situation.governing.reference
-    return Action(verb, situation.workload.key, reason, message, by=by, policy=policy, observed=observed)
-
-
-def _reference(situation: Situation) -> str:
-    key = situation.workload.key
-    return f"{key.kind.lower()}/{key.name} -n {key.namespace}"
-
-
-def stamp(instant: Instant | None) -> str:
-    """An instant for people, UTC, to the second; "-" when there is none."""
-    if instant is None:
-        return "-"
-    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,15 +1,21 @@
 """The conditions of a workload: every one from first sight, each with the reason that decided it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from ebbtide.core.decision import Decision, Verb, Verdict
 from ebbtide.core.idle import IDLE_VERDICTS
+from ebbtide.core.intent import Wish
 from ebbtide.core.reason import Reason
+from ebbtide.core.workload import Pod
 
 Problem: TypeAlias = tuple[Reason, str]
-"""Why the API server refused an action of this tick: TemplateRejected, NameConflict or PermissionDenied, and its sentence."""
+"""Why the API server refused an action of this tick: TemplateRejected or PermissionDenied, and its sentence."""
 
+_UNACCEPTABLE = frozenset({Reason.NameConflict, Reason.TemplateRejected})
+_BAD_REFERENCE = frozenset({Reason.PolicyNotFound, Reason.PolicyInvalid})
+_OUTCOMES = {Reason.JobCompleted: "True", Reason.JobFailed: "False", Reason.RetriesExhausted: "False"}
 _UNJUDGED = frozenset({Verdict.Unknown, Verdict.Starting, Verdict.NotApplicable})
 
 
@@ -28,7 +34,7 @@ def conditions_of(decision: Decision, done: frozenset[Verb], problem: Problem | 
     return (
         _accepted(decision, problem),
         _succeeded(decision, problem),
-        _running(decision),
+        _running(decision, done),
         _idle(decision),
         _paused(decision, done),
         Condition("WithinBudget", "True", Reason.WithinBudget, "no CostBudget covers this workload"),
@@ -38,11 +44,16 @@ def conditions_of(decision: Decision, done: frozenset[Verb], problem: Problem | 
 
 
 def _accepted(decision: Decision, problem: Problem | None) -> Condition:
+    """False: the object, its template or what it refers to cannot be used as written."""
     situation = decision.ruled.situation
-    if rejected:
-        return Condition("Accepted", "False", Reason.TemplateRejected, problem)
-    if decision.deciding in {Reason.UnknownValue, Reason.NameConflict, Reason.TemplateRejected}:
+    if problem is not None and problem[0] in _UNACCEPTABLE:
+        return Condition("Accepted", "False", *problem)
+    if situation.workload.invalid is not None:
+        return Condition("Accepted", "False", Reason.UnknownValue, ": ".join(situation.workload.invalid))
+    if decision.deciding in _UNACCEPTABLE:
         return Condition("Accepted", "False", decision.deciding, decision.message)
+    if situation.governing.reason in _BAD_REFERENCE:
+        return Condition("Accepted", "False", situation.governing.reason, situation.governing.message)
     if situation.workload.intent.invalid:
         return Condition("Accepted", "True", Reason.InvalidAnnotation, "; ".join(situation.workload.intent.invalid))
     return Condition("Accepted", "True", Reason.Accepted, "the object is used as written")
@@ -50,30 +61,31 @@ def _accepted(decision: Decision, problem: Problem | None) -> Condition:
 
 def _succeeded(decision: Decision, problem: Problem | None) -> Condition:
     """Unknown while open; its reason is the one that decides, shown as STATE."""
-    if rejected:
-        return Condition("Succeeded", "Unknown", Reason.TemplateRejected, problem)
-    if decision.deciding is Reason.JobCompleted:
-        return Condition("Succeeded", "True", decision.deciding, decision.message)
-    if decision.deciding in {Reason.JobFailed, Reason.RetriesExhausted}:
-        return Condition("Succeeded", "False", decision.deciding, decision.message)
-    return Condition("Succeeded", "Unknown", decision.deciding, decision.message)
+    if problem is not None:
+        return Condition("Succeeded", "Unknown", *problem)
+    status = _OUTCOMES.get(decision.deciding, "Unknown")
+    return Condition("Succeeded", status, decision.deciding, decision.message)
 
 
-def _running(decision: Decision) -> Condition:
+def _running(decision: Decision, done: frozenset[Verb]) -> Condition:
     situation = decision.ruled.situation
     target, pods = situation.target, situation.pods
     ready = sum(1 for pod in pods if pod.ready_since is not None)
+    message = f"{ready} of {situation.workload.workers} pods are ready"
     if target is not None and target.finished is not None:
         return Condition("Running", "False", target.finished, "finished")
-    if pods and ready >= situation.workload.workers:
-        return Condition("Running", "True", Reason.Running, f"{ready} of {situation.workload.workers} pods are ready")
-    if target is not None and target.suspended:
+    if _is_held(decision, done):
         return Condition("Running", "False", decision.deciding, "suspended")
-    if any(pod.unschedulable for pod in pods):
-        return Condition("Running", "False", Reason.Unschedulable, "a pod finds no node")
-    return Condition(
-        "Running", "False", Reason.InGracePeriod, f"{ready} of {situation.workload.workers} pods are ready"
-    )
+    if pods and ready >= situation.workload.workers:
+        return Condition("Running", "True", Reason.Running, message)
+    return Condition("Running", "False", _waits_for(pods), message)
+
+
+def _waits_for(pods: Iterable[Pod]) -> Reason:
+    failing = next((pod.failing for pod in pods if pod.failing is not None), None)
+    if failing is not None:
+        return failing
+    return Reason.Unschedulable if any(pod.unschedulable for pod in pods) else Reason.InGracePeriod
 
 
 def _idle(decision: Decision) -> Condition:
@@ -85,11 +97,20 @@ def _idle(decision: Decision) -> Condition:
 
 
 def _paused(decision: Decision, done: frozenset[Verb]) -> Condition:
-    target = decision.ruled.situation.target
-    paused = (target is not None and target.suspended and Verb.Resume not in done) or Verb.Pause in done
-    if paused and not any(action.observed for action in decision.actions):
+    """True while Ebbtide or a human keeps it from running, also before the first start; not while a queue does."""
+    if _is_held(decision, done) and decision.deciding is not Reason.QueueWaiting:
         return Condition("Paused", "True", decision.deciding, decision.message)
     return Condition("Paused", "False", Reason.Running, "nothing keeps it from running")
+
+
+def _is_held(decision: Decision, done: frozenset[Verb]) -> bool:
+    target = decision.ruled.situation.target
+    if target is None:
+        return decision.ruled.situation.word.wish is Wish.Stop
+    if target.finished is not None or Verb.Resume in done:
+        return False
+    paused_now = any(action.verb is Verb.Pause and not action.observed for action in decision.actions)
+    return target.suspended or (paused_now and Verb.Pause in done)
 
 
 def _priced(decision: Decision) -> Condition:

@@ -14,8 +14,18 @@ if TYPE_CHECKING:
     from ebbtide.core.plan import Ruled
 
 __all__ = [
-    "GATED", "Action", "Actor", "Check", "Decision", "DeviceFinding", "FleetFinding", "Judgement",
-    "Plan", "Result", "Verb", "Verdict",
+    "GATED",
+    "Action",
+    "Actor",
+    "Check",
+    "Decision",
+    "DeviceFinding",
+    "FleetFinding",
+    "Judgement",
+    "Plan",
+    "Result",
+    "Verb",
+    "Verdict",
 ]
 
 

@@ -56,7 +56,9 @@ class PolicyIndex:
         if found is None:
             return Governing(None, Reason.PolicyNotFound, f"{reference} is named but does not exist: observed only")
         if found.spec is None:
-            return Governing(None, Reason.PolicyInvalid, f"{reference} is not accepted ({found.problem}): observed only")
+            return Governing(
+                None, Reason.PolicyInvalid, f"{reference} is not accepted ({found.problem}): observed only"
+            )
         return self._in_force(found)
 
     def _in_force(self, policy: Policy) -> Governing:

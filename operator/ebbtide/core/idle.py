@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from ebbtide.api.cost_policy import LimitsSection
 from ebbtide.api.idle_section import IdleAction, IdleSection
 from ebbtide.core.decision import Judgement, Verb, Verdict
+from ebbtide.core.idle_rule import IdleRule
 from ebbtide.core.reason import Reason
-from ebbtide.core.verdict import IdleRule
+from ebbtide.core.timestamps import stamp
 from ebbtide.core.workload import Instant, KindClass, Memory, Pod, Workload
 
 IDLE_VERDICTS = frozenset({Verdict.Idle, Verdict.NeverUsed})
-IDLE_REASONS = frozenset({Reason.GPUIdle, Reason.GPUNeverUsed})
 DAY_SECONDS = 86400
 
 
@@ -45,7 +45,8 @@ def countdown(judgement: Judgement, rule: IdleRule, memory: Memory, now: Instant
         return Countdown(Verb.Warn, None, eligible, "idle: the warning is due")
     eligible = max(judgement.idle_since + judgement.after_seconds, warned_at + rule.warn_seconds)
     if now < eligible:
-        return Countdown(None, warned_at, eligible, f"warned; {eligible - now:.0f} s until a pause may come")
+        said = f"warned at {stamp(warned_at)}; no pause before {stamp(eligible)}"
+        return Countdown(None, warned_at, eligible, said)
     if not _fresh_since(judgement, warned_at):
         return Countdown(None, warned_at, eligible, "waiting for a sample of every device newer than the warning")
     return Countdown(Verb.Pause, warned_at, eligible, "warned, still idle on newer samples: the pause is due")
@@ -60,7 +61,7 @@ def _standing_warning(judgement: Judgement, warned_at: Instant | None) -> Instan
 
 
 def _planned_warning(memory: Memory, judgement: Judgement) -> Instant | None:
-    """Observe mode: since when a Warn has been planned; a planned Pause stands until the idleness that led to it ends."""
+    """Observe mode: since when a Warn has been planned; a planned Pause stands until its idleness ends."""
     if memory.would_be is None or memory.would_be[0] not in {Verb.Warn, Verb.Pause}:
         return None
     action, _, since = memory.would_be
@@ -69,17 +70,35 @@ def _planned_warning(memory: Memory, judgement: Judgement) -> Instant | None:
     return since
 
 
+def planned_since(memory: Memory, judgement: Judgement, verb: Verb, reason: Reason) -> Instant | None:
+    """Observe mode: since when this very step is planned and was told; None: it is new.
+
+    A step that was planned for an earlier idleness is void, as a warning would be.
+    """
+    if memory.would_be is None or memory.would_be[:2] != (str(verb), str(reason)):
+        return None
+    since = memory.would_be[2]
+    return None if judgement.idle_since is not None and since < judgement.idle_since else since
+
+
 def _fresh_since(judgement: Judgement, warned_at: Instant) -> bool:
     newest = judgement.newest_common_sample_at
     return newest is not None and newest > warned_at
 
 
 def refusal(
-    workload: Workload, pods: tuple[Pod, ...], idle: IdleSection, limits: LimitsSection | None, now: Instant
+    workload: Workload,
+    pods: tuple[Pod, ...],
+    idle: IdleSection,
+    limits: LimitsSection | None,
+    *,
+    found: Reason,
+    now: Instant,
 ) -> Refusal | None:
-    """The first rule that forbids pausing this workload now; None: it may be paused."""
+    """The first rule that forbids pausing this workload now; None: it may be paused. `found`: the verdict's reason."""
     return (
-        _only_notify(idle)
+        _queue_managed(workload)
+        or _only_notify(idle, found)
         or _checkpoint_missing(workload, idle)
         or _checkpoint_too_old(workload, pods, idle, now)
         or _minimum_run(pods, limits, now)
@@ -87,9 +106,15 @@ def refusal(
     )
 
 
-def _only_notify(idle: IdleSection) -> Refusal | None:
+def _queue_managed(workload: Workload) -> Refusal | None:
+    if not workload.queue:
+        return None
+    return Refusal(Reason.QueueManaged, f"Kueue holds its lever (queue {workload.queue}): reported only")
+
+
+def _only_notify(idle: IdleSection, found: Reason) -> Refusal | None:
     if idle.action == IdleAction.Notify:
-        return Refusal(Reason.GPUIdle, "the policy's idle action is Notify: warned, never paused")
+        return Refusal(found, "the policy's idle action is Notify: warned, never paused")
     return None
 
 
@@ -104,9 +129,7 @@ def _checkpoint_missing(workload: Workload, idle: IdleSection) -> Refusal | None
     return None
 
 
-def _checkpoint_too_old(
-    workload: Workload, pods: tuple[Pod, ...], idle: IdleSection, now: Instant
-) -> Refusal | None:
+def _checkpoint_too_old(workload: Workload, pods: tuple[Pod, ...], idle: IdleSection, now: Instant) -> Refusal | None:
     if idle.max_checkpoint_age_seconds is None or workload.checkpoint.mode in {"Stateless", "OnSignal"}:
         return None
     at = last_checkpoint(pods, now)

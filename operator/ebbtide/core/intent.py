@@ -1,5 +1,6 @@
 """The human's word: what a person asked for, and until when. A human always wins."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,6 +10,12 @@ RUNNING_SECONDS = 4 * 3600
 """An override Running without an end, and a lever a human moved, hold this long (design: labels table)."""
 MALFORMED_SECONDS = 24 * 3600
 """A keep-until that cannot be read still vetoes this long: the wish is clear, its end is not."""
+RUNNING = "Running"
+SPENT = "Running;"
+"""Begins the request of a veto beside a Running without end whose four hours are over: they do not begin again."""
+LEVER = "Lever"
+NEVER_PAUSE = "NeverPause"
+MALFORMED = "Malformed"
 
 
 class Wish(StrEnum):
@@ -30,58 +37,117 @@ class Word:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What the namespace asks for, and what the policy lets people ask for (its section `overrides`)."""
+
+    never_pause_namespace: bool = False
+    never_pause: bool = True
+    max_keep_seconds: int = 0
+    """keep-until counts at most this far from when it was first seen; 0: no limit."""
+
+
 NOTHING = Word(Wish.Nothing, None, "", "")
+ALL_ALLOWED = Allowance()
 
 
-def word(intent: Intent, memory: Memory, now: Instant) -> Word:
+def word(intent: Intent, memory: Memory, now: Instant, allowance: Allowance = ALL_ALLOWED) -> Word:
     """The first that holds of: stop, run, keep. An end in the past is no wish any more."""
-    for candidate in (_stop(intent), _run(intent, memory, now), _lever(memory), _keep(intent, memory, now)):
+    candidates = (_stop(intent), _run(intent, memory, now), _lever(memory), _keep(intent, memory, now, allowance))
+    for candidate in candidates:
         if candidate is not None and (candidate.until is None or candidate.until > now):
             return candidate
     return NOTHING
 
 
-def clock_floor(intent: Intent, memory: Memory, now: Instant) -> Instant | None:
-    """Where the idle clock starts after a veto or override: its end, or now when it was taken back early."""
-    if word(intent, memory, now).wish is not Wish.Nothing:
+def clock_floor(intent: Intent, memory: Memory, said: Word, now: Instant) -> Instant | None:
+    """Where the idle clock starts after a veto or override: its end, or now when it was taken back early.
+
+    `said` is the word in force; while there is one, the clock does not matter.
+    """
+    if said.wish is not Wish.Nothing:
         return None
-    if memory.override_until is None and not memory.override_request:
-        return None
-    return min(memory.override_until or now, now)
+    return max(_ends(intent, memory, now), default=None)
+
+
+def remembered(intent: Intent, memory: Memory, said: Word, floor: Instant | None) -> tuple[Instant | None, str]:
+    """(until, request) for status.override: the word in force, else where the last one ended."""
+    if said.wish is not Wish.Nothing:
+        return said.until, said.request
+    return floor, _answered(intent, memory.override_request)
+
+
+def _answered(intent: Intent, request: str) -> str:
+    """What of a request that has ended still stands as an annotation, and must not begin again."""
+    if intent.keep_malformed and request.endswith(MALFORMED):
+        return request
+    if intent.keep_until is not None and request.endswith(_kept(intent.keep_until)):
+        return request
+    running = intent.override == RUNNING and intent.override_until is None
+    return RUNNING if running and (request == RUNNING or request.startswith(SPENT)) else ""
+
+
+def _ends(intent: Intent, memory: Memory, now: Instant) -> Iterator[Instant]:
+    if memory.override_until is not None or memory.override_request:
+        yield min(now if memory.override_until is None else memory.override_until, now)
+    # An end that no status remembers, because it came while nobody looked, still stands on the object.
+    if intent.keep_until is not None and _kept(intent.keep_until) not in memory.override_request:
+        yield min(intent.keep_until, now)
+    if intent.override and intent.override_until is not None:
+        yield min(intent.override_until, now)
 
 
 def _stop(intent: Intent) -> Word | None:
     if intent.suspend:
-        return Word(Wish.Stop, None, "", "spec.suspend is true; set it to false to let it run")
+        return Word(Wish.Stop, None, "Suspended", "spec.suspend is true; set it to false to let it run")
     if intent.override == "Paused":
-        return Word(Wish.Stop, intent.override_until, "", "paused by annotation ebbtide.dev/override")
+        return Word(Wish.Stop, intent.override_until, "Paused", "paused by annotation ebbtide.dev/override")
     return None
 
 
 def _run(intent: Intent, memory: Memory, now: Instant) -> Word | None:
-    if intent.override != "Running":
+    if intent.override != RUNNING:
         return None
     if intent.override_until is not None:
-        return Word(Wish.Run, intent.override_until, f"Running/{intent.override_until:.0f}", "resumed by a user")
-    return Word(Wish.Run, _first_seen_end("Running", memory, now, RUNNING_SECONDS), "Running", "resumed by a user")
+        request = f"{RUNNING}/{intent.override_until:.0f}"
+        return Word(Wish.Run, intent.override_until, request, "resumed by a user")
+    if memory.override_request.startswith(SPENT):
+        return None
+    return Word(Wish.Run, _first_seen_end(RUNNING, memory, now, RUNNING_SECONDS), RUNNING, "resumed by a user")
 
 
 def _lever(memory: Memory) -> Word | None:
     """A human moved the lever itself: as if they had asked for Running."""
-    if memory.override_request != "Lever" or memory.override_until is None:
+    if memory.override_request != LEVER or memory.override_until is None:
         return None
-    return Word(Wish.Run, memory.override_until, "Lever", "a user moved the lever")
+    return Word(Wish.Run, memory.override_until, LEVER, "a user moved the lever")
 
 
-def _keep(intent: Intent, memory: Memory, now: Instant) -> Word | None:
-    if intent.never_pause:
-        return Word(Wish.Keep, None, "NeverPause", "annotation ebbtide.dev/never-pause is true")
+def _keep(intent: Intent, memory: Memory, now: Instant, allowance: Allowance) -> Word | None:
+    """Asked after `_run`: a Running that still stands there has ended."""
+    spent = SPENT if intent.override == RUNNING and intent.override_until is None else ""
+    if allowance.never_pause and (intent.never_pause or allowance.never_pause_namespace):
+        where = "" if intent.never_pause else " of its namespace"
+        return Word(Wish.Keep, None, spent + NEVER_PAUSE, f"annotation ebbtide.dev/never-pause{where} is true")
     if intent.keep_malformed:
-        end = _first_seen_end("Malformed", memory, now, MALFORMED_SECONDS)
-        return Word(Wish.Keep, end, "Malformed", "ebbtide.dev/keep-until cannot be read and vetoes for 24 hours")
+        request = spent + MALFORMED
+        end = _first_seen_end(request, memory, now, MALFORMED_SECONDS)
+        return Word(Wish.Keep, end, request, "ebbtide.dev/keep-until cannot be read and vetoes for 24 hours")
     if intent.keep_until is not None:
-        return Word(Wish.Keep, intent.keep_until, f"Keep/{intent.keep_until:.0f}", "kept by ebbtide.dev/keep-until")
+        request = spent + _kept(intent.keep_until)
+        end = _keep_end(intent.keep_until, request, memory, now, allowance)
+        return Word(Wish.Keep, end, request, "kept by ebbtide.dev/keep-until")
     return None
+
+
+def _kept(until: Instant) -> str:
+    return f"Keep/{until:.0f}"
+
+
+def _keep_end(until: Instant, request: str, memory: Memory, now: Instant, allowance: Allowance) -> Instant:
+    if not allowance.max_keep_seconds:
+        return until
+    return min(until, _first_seen_end(request, memory, now, allowance.max_keep_seconds))
 
 
 def _first_seen_end(request: str, memory: Memory, now: Instant, seconds: float) -> Instant:

@@ -4,17 +4,21 @@ from dataclasses import dataclass, replace
 
 from ebbtide.core import breaker as limits
 from ebbtide.core.breaker import Limits, Managed
-from ebbtide.core.concerns import Ruling, observe_reason, rule
+from ebbtide.core.concerns import rule
 from ebbtide.core.decision import Action, Decision, FleetFinding, Plan, Verb, Verdict
 from ebbtide.core.idle import IDLE_VERDICTS
+from ebbtide.core.idle_concern import observe_reason
+from ebbtide.core.intent import remembered
 from ebbtide.core.pricing import PriceBook, capacity_class
 from ebbtide.core.reason import Reason
+from ebbtide.core.ruling import Ruling
 from ebbtide.core.situation import Gatherer, Situation
 from ebbtide.core.snapshot import Snapshot
 from ebbtide.core.workload import HourlyCost, Instant
 
 LEAVING_PER_MINUTE = 20
 """Resumes of what no policy governs any more are spread (design: "Leaving")."""
+LEAVING_SECONDS = 60.0
 _UNJUDGED = frozenset({Verdict.Unknown, Verdict.NotApplicable, Verdict.Starting, Verdict.Failing})
 
 
@@ -33,7 +37,7 @@ def plan(snapshot: Snapshot) -> Plan:
     workloads = sorted((it for it in state.workloads if not it.deleting), key=lambda it: it.key)
     ruled = [Ruled(situation, rule(situation)) for situation in map(gatherer.situation, workloads)]
     finding, allowed = _fleet(snapshot, ruled)
-    ruled = _spread_leaving(_limited(ruled, allowed, snapshot.now), snapshot.settings.tick_seconds)
+    ruled = _spread_leaving(_limited(ruled, allowed, snapshot.now))
     return Plan(snapshot.now, tuple(_decision(each, prices) for each in ruled), finding)
 
 
@@ -43,12 +47,12 @@ def _fleet(snapshot: Snapshot, ruled: list[Ruled]) -> tuple[FleetFinding, Limits
     safety, now = snapshot.settings.safety, snapshot.now
     quotas = Limits(limits.fill(limits.fleet_quota(safety), members, now), _policy_quotas(ruled, members, now))
     quotas.open_until = limits.open_until(snapshot.cluster.breaker, now)
-    share = limits.idle_share(members) if snapshot.metrics.up else None
-    jump = limits.jumped(share, _since_reset(snapshot), len(members), safety, now)
+    surely, possibly = (limits.idle_share(members) if snapshot.metrics.up else None) or (None, None)
+    jump = limits.jumped(surely, _since_reset(snapshot), len(members), safety, now)
     if jump and quotas.open_until is None:
         quotas.open_until = now + limits.HOUR
-        return FleetFinding(quotas.open_until, breaker_open=True, message=jump, idle_share=share), quotas
-    return FleetFinding(None, breaker_open=quotas.open_until is not None, idle_share=share), quotas
+        return FleetFinding(quotas.open_until, breaker_open=True, message=jump, idle_share=possibly), quotas
+    return FleetFinding(None, breaker_open=quotas.open_until is not None, idle_share=possibly), quotas
 
 
 def _since_reset(snapshot: Snapshot) -> list[tuple[Instant, float]]:
@@ -105,9 +109,9 @@ def _is_idle_pause(action: Action) -> bool:
     return action.verb is Verb.Pause and not action.observed and action.reason in limits.IDLE_REASONS
 
 
-def _spread_leaving(ruled: list[Ruled], tick_seconds: float) -> list[Ruled]:
+def _spread_leaving(ruled: list[Ruled]) -> list[Ruled]:
     """At most twenty PolicyRemoved resumes a minute; the rest come with the next ticks."""
-    left = max(1, int(LEAVING_PER_MINUTE * tick_seconds / 60))
+    left = LEAVING_PER_MINUTE - sum(_resumed_lately(each.situation) for each in ruled)
     spread = []
     for each in ruled:
         if any(action.reason is Reason.PolicyRemoved for action in each.ruling.actions):
@@ -117,6 +121,14 @@ def _spread_leaving(ruled: list[Ruled], tick_seconds: float) -> list[Ruled]:
                 continue
         spread.append(each)
     return spread
+
+
+def _resumed_lately(situation: Situation) -> bool:
+    """Its pause ended within a minute, or has ended and status does not say so yet: counted from what is stored."""
+    pause = situation.workload.memory.pause
+    if pause is None or situation.paused_by_us:
+        return False
+    return pause.ended_at is None or situation.now - pause.ended_at < LEAVING_SECONDS
 
 
 def _decision(each: Ruled, prices: PriceBook) -> Decision:
@@ -148,15 +160,11 @@ def _observed_refusal(situation: Situation, ruling: Ruling) -> Reason | None:
 
 
 def _override(situation: Situation, ruling: Ruling) -> tuple[Instant | None, str]:
-    """(until, request) for status.override: a new word, else the old one cut off where it was taken back."""
+    """(until, request) for status.override."""
     if ruling.override is not None:
         return ruling.override
-    memory = situation.workload.memory
-    if situation.word.request:
-        return situation.word.until, situation.word.request
-    if situation.clock_floor is not None:
-        return situation.clock_floor, memory.override_request
-    return memory.override_until, memory.override_request
+    workload = situation.workload
+    return remembered(workload.intent, workload.memory, situation.word, situation.clock_floor)
 
 
 def _hourly(situation: Situation, prices: PriceBook) -> HourlyCost | None:

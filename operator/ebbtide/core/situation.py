@@ -1,13 +1,15 @@
 """Gather: everything one workload's decision looks at, joined once per tick."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ebbtide.api.vocabulary import Permission
 from ebbtide.core.decision import Judgement
 from ebbtide.core.governing import Governing, PolicyIndex
-from ebbtide.core.intent import Word, clock_floor, word
+from ebbtide.core.intent import Allowance, Word, clock_floor, word
 from ebbtide.core.snapshot import Snapshot
 from ebbtide.core.verdict import Gang, IdleRule, judge
-from ebbtide.core.workload import Instant, Namespace, Pod, Target, Workload
+from ebbtide.core.workload import Instant, Namespace, Pod, StoredCondition, Target, Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,14 @@ class Situation:
         """The reason on the restore annotation while paused by us; else empty."""
         return self.target.restore.reason if self.paused_by_us and self.target and self.target.restore else ""
 
+    @property
+    def reverts(self) -> int:
+        """How often our pauses were undone; forgotten when its spec or the policy changes."""
+        pause, policy = self.workload.memory.pause, self.governing.policy
+        if pause is None or _is_news(self.workload.memory.conditions, self.workload.generation):
+            return 0
+        return 0 if policy is not None and _is_news(policy.conditions, policy.generation) else pause.reverts
+
 
 class Gatherer:
     """Builds situations of one snapshot."""
@@ -65,7 +75,8 @@ class Gatherer:
         governing = self._policies.governing(workload)
         rule = self._rule(governing)
         pods = tuple(pod for pod in snapshot.cluster.pods.get(workload.key, ()) if pod.ended_at is None)
-        floor = clock_floor(workload.intent, workload.memory, snapshot.now)
+        said = word(workload.intent, workload.memory, snapshot.now, _allowance(namespace, governing))
+        floor = clock_floor(workload.intent, workload.memory, said, snapshot.now)
         gang = self._gang(pods, rule, floor)
         return Situation(
             now=snapshot.now,
@@ -74,7 +85,7 @@ class Gatherer:
             protected=namespace.protected or namespace.name in self._untouchable,
             pods=pods,
             governing=governing,
-            word=word(workload.intent, workload.memory, snapshot.now),
+            word=said,
             clock_floor=floor,
             rule=rule,
             judgement=judge(gang),
@@ -106,3 +117,19 @@ class Gatherer:
             interval_seconds=snapshot.settings.sample_interval_seconds,
             clock_floor=floor,
         )
+
+
+def _is_news(conditions: Iterable[StoredCondition], generation: int) -> bool:
+    """The spec has changed since status was written: every write carries the generation that it is about."""
+    return all(condition.observed_generation != generation for condition in conditions)
+
+
+def _allowance(namespace: Namespace, governing: Governing) -> Allowance:
+    spec = governing.policy.spec if governing.policy is not None else None
+    if spec is None or spec.overrides is None:
+        return Allowance(never_pause_namespace=namespace.never_pause)
+    return Allowance(
+        never_pause_namespace=namespace.never_pause,
+        never_pause=spec.overrides.never_pause is Permission.Allowed,
+        max_keep_seconds=spec.overrides.max_keep_seconds,
+    )

@@ -6,15 +6,16 @@ override, class and prices count; messages, percentages and times of measurement
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from ebbtide.core.conditions import Condition, Problem, conditions_of
-from ebbtide.core.decision import Check, Decision, DeviceFinding, Verb
+from ebbtide.core.decision import Check, Decision, DeviceFinding, Verb, Verdict
 from ebbtide.core.explanation import checks, described
-from ebbtide.core.idle import DAY_SECONDS, IDLE_VERDICTS
-from ebbtide.core.workload import HourlyCost, Instant, Memory, PauseRecord, StoredCondition
+from ebbtide.core.idle import IDLE_VERDICTS, planned_since
+from ebbtide.core.pause_record import pause_record
+from ebbtide.core.timestamps import stamp_exact, stamp_seconds
+from ebbtide.core.workload import HourlyCost, Instant, PauseRecord, StoredCondition
 
 CENT = Decimal("0.01")
 NO_AMOUNT = "-"
@@ -22,6 +23,8 @@ REFRESH_SECONDS = 3600
 """Numbers that only grow are written again at most this often."""
 
 _WHOLE = ("policy", "jobName", "startTime", "pause", "override", "wouldBe", "gpus", "capacityClass")
+_STILL_PLANNED = IDLE_VERDICTS | {Verdict.Unknown}
+"""A planned step stands while nothing speaks against it, as a warning would."""
 _COUNTS = ("selected", "idle", "paused", "nextEdge")
 """What a policy's status says besides conditions."""
 
@@ -66,6 +69,9 @@ def outline(decision: Decision) -> tuple[object, ...]:
         decision.warned_at,
         decision.override,
         decision.refused,
+        bool(situation.workload.intent.invalid),
+        situation.governing.reason,
+        situation.reverts,
         tuple((action.verb, action.observed) for action in decision.actions),
         (target.suspended, target.restore, target.active, target.ready, target.finished) if target else None,
         sum(1 for pod in situation.pods if pod.ready_since is not None),
@@ -74,10 +80,11 @@ def outline(decision: Decision) -> tuple[object, ...]:
 
 
 def workload_status(decision: Decision, *, done: frozenset[Verb], problem: Problem | None = None) -> dict[str, Any]:
-    """The whole desired status. `done`: verbs of this tick that succeeded; `problem`: why the API server refused one."""
+    """The whole desired status. `done`: verbs of this tick that succeeded; `problem`: why one was refused."""
     situation, now = decision.ruled.situation, decision.ruled.situation.now
     memory = situation.workload.memory
-    warned_at = now if Verb.Warn in done and not _observed(decision, Verb.Warn) else decision.warned_at
+    warned = Verb.Warn in done and not any(action.observed for action in decision.actions)
+    warned_at = now if warned else decision.warned_at
     status: dict[str, Any] = {
         "policy": _policy(decision.policy),
         "jobName": situation.target.name if situation.target else None,
@@ -96,46 +103,6 @@ def workload_status(decision: Decision, *, done: frozenset[Verb], problem: Probl
         ),
     }
     return {name: value for name, value in status.items() if value is not None}
-
-
-def pause_record(decision: Decision, done: frozenset[Verb]) -> PauseRecord | None:
-    """status.pause after this tick, from the lever itself: a pause that a crash left unrecorded is found again."""
-    situation = decision.ruled.situation
-    target, before, now = situation.target, situation.workload.memory.pause, situation.now
-    if Verb.Pause in done and not _observed(decision, Verb.Pause):
-        action = next(action for action in decision.actions if action.verb is Verb.Pause)
-        return _next_record(before, now, str(action.reason), str(action.by))
-    if situation.paused_by_us and target and target.restore and Verb.Resume not in done:
-        if before is not None and before.ended_at is None:
-            return before
-        return _next_record(before, target.restore.at, target.restore.reason, target.restore.by)
-    if before is None or before.ended_at is not None:
-        return before
-    undone = Verb.Forget in done
-    return PauseRecord(
-        before.since, before.reason, before.by, before.count_today, before.reverts + undone, ended_at=now
-    )
-
-
-def _next_record(before: PauseRecord | None, since: Instant, reason: str, by: str) -> PauseRecord:
-    """Counts pauses and reverts along, as long as the one before is less than a day old."""
-    if before is None or since - before.since >= DAY_SECONDS:
-        return PauseRecord(since, reason, by)
-    return PauseRecord(since, reason, by, before.count_today + 1, before.reverts)
-
-
-def stamp_seconds(instant: Instant | None) -> str | None:
-    """RFC 3339, UTC, whole seconds."""
-    if instant is None:
-        return None
-    return datetime.fromtimestamp(int(instant), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def stamp_exact(instant: Instant | None) -> str | None:
-    """RFC 3339, UTC, to the millisecond: warnings are compared with samples."""
-    if instant is None:
-        return None
-    return datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def cost(hourly: HourlyCost | None, now: Instant) -> dict[str, Any]:
@@ -167,10 +134,6 @@ def _condition(wanted: Condition, before: StoredCondition | None, generation: in
         "lastTransitionTime": stamp_seconds(before.since if kept and before else now),
         "observedGeneration": generation,
     }
-
-
-def _observed(decision: Decision, verb: Verb) -> bool:
-    return any(action.verb is verb and action.observed for action in decision.actions)
 
 
 def _policy(reference: str) -> dict[str, str] | None:
@@ -268,13 +231,13 @@ def _override(override: tuple[Instant | None, str]) -> dict[str, Any] | None:
 
 def _would_be(decision: Decision) -> dict[str, Any] | None:
     """Observe mode: the planned step, with the time since when it has been planned."""
-    situation = decision.ruled.situation
-    before, planned = situation.workload.memory.would_be, [it for it in decision.actions if it.observed]
-    if planned:
-        step = (str(planned[0].verb), str(planned[0].reason))
-        since = before[2] if before and before[:2] == step else situation.now
-        return {"action": step[0], "reason": step[1], "since": stamp_exact(since)}
-    still = decision.mode == "Observe" and decision.judgement.verdict in IDLE_VERDICTS and before is not None
-    if not still or before is None:
+    situation, judgement = decision.ruled.situation, decision.judgement
+    before, planned = situation.workload.memory.would_be, next((it for it in decision.actions if it.observed), None)
+    if planned is not None:
+        since = planned_since(situation.workload.memory, judgement, planned.verb, planned.reason)
+        shown = (str(planned.verb), str(planned.reason), situation.now if since is None else since)
+    elif before is not None and decision.mode == "Observe" and judgement.verdict in _STILL_PLANNED:
+        shown = before
+    else:
         return None
-    return {"action": before[0], "reason": before[1], "since": stamp_exact(before[2])}
+    return {"action": shown[0], "reason": shown[1], "since": stamp_exact(shown[2])}

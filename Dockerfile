@@ -1,0 +1,29 @@
+# Builds with Docker, BuildKit or buildah. BASE_IMAGE needs Python 3.11 or newer as `python3`; the same image with
+# `venv` is BUILD_IMAGE. On Debian: python3, and python3-venv for the build.
+ARG BASE_IMAGE=docker.io/library/python:3.12-slim
+ARG BUILD_IMAGE=${BASE_IMAGE}
+
+FROM ${BUILD_IMAGE} AS build
+WORKDIR /src
+RUN python3 -m venv /opt/ebbtide && python3 -m venv /opt/tools
+COPY locks/runtime.txt locks/dev.txt locks/
+RUN /opt/ebbtide/bin/pip install --no-cache-dir --no-deps --only-binary=:all: --require-hashes -r locks/runtime.txt
+# The build backend, at the locked versions, in an environment that stays behind.
+RUN awk '/^[a-z]/ {keep = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/} keep' locks/dev.txt \
+      > locks/build.txt \
+ && /opt/tools/bin/pip install --no-cache-dir --no-deps --only-binary=:all: --require-hashes -r locks/build.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY operator operator
+RUN /opt/tools/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \
+ && /opt/ebbtide/bin/pip install --no-cache-dir --no-deps /tmp/wheel/*.whl \
+ && /opt/ebbtide/bin/pip check \
+ && /opt/ebbtide/bin/pip uninstall --yes pip
+
+FROM ${BASE_IMAGE}
+COPY --from=build /opt/ebbtide /opt/ebbtide
+# Bytecode was written above; the root file system may be read-only.
+ENV PATH=/opt/ebbtide/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+USER 65532:65532
+ENTRYPOINT ["ebbtide"]

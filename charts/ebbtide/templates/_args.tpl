@@ -1,0 +1,36 @@
+{{- /* Every flag after `ebbtide operator`, one a line; all values are quoted, so that YAML reads strings. */ -}}
+{{- define "ebbtide.args" -}}
+- --namespace={{ .Release.Namespace }}
+- --lease-name={{ include "ebbtide.leaseName" . }}
+- --listen=0.0.0.0:8080
+- {{ printf "--prometheus-url=%s" (include "ebbtide.prometheusUrl" .) | quote }}
+{{- if and (or .Values.metrics.tokenKey .Values.metrics.caKey) (not .Values.metrics.secretName) }}
+{{- fail "metrics.tokenKey and metrics.caKey name keys of a Secret: set metrics.secretName too" }}
+{{- end }}
+{{- if .Values.metrics.tokenKey }}
+- {{ printf "--prometheus-token-file=/etc/ebbtide/prometheus/%s" .Values.metrics.tokenKey | quote }}
+{{- end }}
+{{- if .Values.metrics.caKey }}
+- {{ printf "--prometheus-ca-file=/etc/ebbtide/prometheus/%s" .Values.metrics.caKey | quote }}
+{{- end }}
+{{- range $label, $value := .Values.metrics.matchLabels }}
+- {{ printf "--match-label=%s=%s" $label $value | quote }}
+{{- end }}
+- --sample-interval-seconds={{ .Values.metrics.sampleIntervalSeconds }}
+- --label-mode={{ .Values.metrics.labelMode }}
+- --look-back-seconds={{ .Values.metrics.lookBackSeconds | int64 }}
+- --tick-seconds={{ .Values.tickSeconds }}
+- --write-rate={{ .Values.writesPerSecond }}
+- --{{ if not .Values.enforcement.enabled }}no-{{ end }}enforcement
+- --safety-idle-pauses-per-hour={{ .Values.safety.idlePausesPerHour | int64 }}
+- --safety-paused-percent-per-hour={{ .Values.safety.pausedPercentPerHour | int64 }}
+- --safety-idle-share-jump-percent={{ .Values.safety.idleShareJumpPercent | int64 }}
+{{- range .Values.protectedNamespaces }}
+- --protected-namespace={{ . }}
+{{- end }}
+- --currency={{ .Values.currency }}
+{{- with .Values.clusterName }}
+- {{ printf "--cluster-name=%s" . | quote }}
+{{- end }}
+- --log-level={{ .Values.logLevel }}
+{{- end -}}

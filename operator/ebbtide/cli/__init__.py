@@ -1,0 +1,1 @@
+"""`ebbtide` and the kubectl plugin `kubectl ebbtide`."""

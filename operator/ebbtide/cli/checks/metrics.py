@@ -1,0 +1,107 @@
+"""Whether Prometheus answers and accelerator metrics flow."""
+
+import socket
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from ebbtide.cli.checks.line import Line, failed, ok, skipped
+from ebbtide.cli.duration import spoken
+from ebbtide.metrics.answers import Answer, MetricsError
+from ebbtide.metrics.client import Limits, PrometheusClient
+from ebbtide.metrics.profile import NVIDIA
+from ebbtide.metrics.queries import QueryWriter
+from ebbtide.metrics.settings import LabelMode
+from ebbtide.metrics.targets import interval_fit
+
+SOURCE: Final = "Prometheus"
+FLOW: Final = "metrics"
+_LOOK_BACK: Final = 300.0
+"""Prometheus itself calls a series stale after five minutes."""
+_SECONDS: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where to ask, and what the operator was told about it."""
+
+    url: str
+    told: bool
+    """The user gave the address; else it is the operator's, which may mean nothing here."""
+    sample_interval_seconds: float = 30.0
+    match_labels: tuple[tuple[str, str], ...] = ()
+    token_file: Path | None = None
+    ca_file: Path | None = None
+
+
+def of_source(source: Source, now: float) -> list[Line]:
+    """Lines about Prometheus and the series in it."""
+    if not source.url:
+        return [skipped(SOURCE, "its address is not known: give it with --prometheus-url")]
+    if not source.told and not _resolves(source.url):
+        remedy = "kubectl port-forward to it and give --prometheus-url http://127.0.0.1:PORT"
+        return [skipped(SOURCE, f"{source.url} is a name inside the cluster; to look at it from here, {remedy}")]
+    client = PrometheusClient(
+        source.url, token_file=source.token_file, ca_file=source.ca_file, limits=Limits(seconds=_SECONDS)
+    )
+    try:
+        client.query("vector(1)", now)
+    except MetricsError as error:
+        return [failed(SOURCE, f"{error} Set metrics.prometheusUrl of the chart, or give --prometheus-url.")]
+    return [ok(SOURCE, f"{source.url} answers"), *_flow(client, source, now)]
+
+
+def _resolves(url: str) -> bool:
+    try:
+        socket.getaddrinfo(urlsplit(url).hostname, None)
+    except OSError:
+        return False
+    return True
+
+
+def _flow(client: PrometheusClient, source: Source, now: float) -> list[Line]:
+    writer = QueryWriter(NVIDIA, _LOOK_BACK, source.match_labels)
+    try:
+        answer = client.query(writer.presence(), now)
+        lines = [_devices(answer, source, now)]
+    except MetricsError as error:
+        return [failed(FLOW, str(error))]
+    problem = interval_fit(client, NVIDIA, writer, source.sample_interval_seconds, now).problem
+    return [*lines, *([failed(FLOW, problem)] if problem else [])]
+
+
+def _devices(answer: Answer, source: Source, now: float) -> Line:
+    if answer.warnings:
+        return failed(FLOW, f"Prometheus warns that answers are incomplete: {'; '.join(answer.warnings)}")
+    samples = list(answer.samples())
+    if not samples:
+        return failed(FLOW, _nothing(source))
+    age = now - max(float(sample.value[1]) for sample in samples)
+    found = f"{len(samples)} device{'' if len(samples) == 1 else 's'}, newest sample {spoken(max(0, age))} ago"
+    if age > 2 * source.sample_interval_seconds:
+        return failed(FLOW, f"{found}, older than two intervals: see whether the exporter's targets are up")
+    return ok(FLOW, f"{found}; {_names([sample.metric for sample in samples])}")
+
+
+def _nothing(source: Source) -> str:
+    names = " or ".join(NVIDIA.presence)
+    pinned = ", ".join(f"{key}={value}" for key, value in source.match_labels)
+    hint = f", or correct metrics.matchLabels ({pinned})" if pinned else ""
+    return f"no series {names} in the last 5 min: install dcgm-exporter on the GPU nodes and have it scraped{hint}"
+
+
+def _names(series: list[dict[str, str]]) -> str:
+    """How many devices are held. Plain `pod` may name the exporter itself, as it does beside other labels."""
+    found = Counter(mode for labels in series if (mode := _mode(labels)))
+    plain = found.pop(LabelMode.Plain, 0)
+    told = [f"{count} held by a pod (label {NVIDIA.names(mode).pod})" for mode, count in sorted(found.items())]
+    if not told and plain:
+        return f"label {NVIDIA.names(LabelMode.Plain).pod} names a pod on {plain}: the holder, or the exporter itself"
+    return ", ".join(told) or "none of them is held by a pod"
+
+
+def _mode(labels: dict[str, str]) -> LabelMode | None:
+    """Of the first label that names a pod."""
+    return next((names.mode for names in NVIDIA.pod_labels if labels.get(names.pod)), None)

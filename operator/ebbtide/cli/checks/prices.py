@@ -1,0 +1,54 @@
+"""Whether every accelerator node has a price."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from ebbtide.cli.checks.line import Line, failed, ok, skipped
+from ebbtide.cluster.client import Client
+from ebbtide.cluster.errors import ApiError
+from ebbtide.cluster.resources import NODES, PRICE_CATALOGS, Resource
+from ebbtide.cluster.views_node import decode_node
+from ebbtide.cluster.views_policy import decode_catalog
+from ebbtide.core.pricing import PriceBook
+from ebbtide.core.snapshot import Catalog
+from ebbtide.core.workload import Node
+
+TITLE: Final = "prices"
+_SHOWN: Final = 3
+
+
+async def of_nodes(client: Client, currency: str, now: float) -> list[Line]:
+    """A line for each catalog that cannot be read, and one about the nodes."""
+    try:
+        catalogs = [decode_catalog(raw)[1] for raw in await _all(client, PRICE_CATALOGS)]
+        nodes = [decode_node(raw)[1] for raw in await _all(client, NODES)]
+    except ApiError as error:
+        why = "PriceCatalogs are not installed, see above" if error.not_found else error.message
+        return [skipped(TITLE, f"cannot be read: {why}")]
+    unread = [failed(TITLE, f"PriceCatalog {one.name} is not used: {one.problem}") for one in catalogs if one.problem]
+    return [*unread, _coverage(catalogs, [node for node in nodes if node.accelerators], currency, now)]
+
+
+async def _all(client: Client, resource: Resource) -> list[msgspec.Raw]:
+    class Items(msgspec.Struct):
+        items: list[msgspec.Raw]
+
+    return [
+        raw async for page in client.list_pages(resource) for raw in msgspec.json.decode(page.body, type=Items).items
+    ]
+
+
+def _coverage(catalogs: Sequence[Catalog], nodes: Sequence[Node], currency: str, now: float) -> Line:
+    if not nodes:
+        return skipped(TITLE, "no node has an accelerator yet")
+    book = PriceBook(catalogs, {node.name: node for node in nodes}, currency, now)
+    unpriced = [node.name for node in nodes if book.rate(node.name).per_device is None]
+    if not unpriced:
+        return ok(TITLE, f"{len(nodes)} of {len(nodes)} accelerator nodes have a price in {currency}")
+    named = ", ".join(unpriced[:_SHOWN]) + (", …" if len(unpriced) > _SHOWN else "")
+    count = f"{len(unpriced)} of {len(nodes)} accelerator nodes have no price in {currency} ({named})"
+    if not catalogs:
+        return failed(TITLE, f"{count}: there is no PriceCatalog; create one")
+    return failed(TITLE, f"{count}: add one matching row to a PriceCatalog; `kubectl get node --show-labels`")

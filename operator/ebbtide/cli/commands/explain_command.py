@@ -1,0 +1,43 @@
+"""`explain`: why a workload was judged as it is, and what would change it."""
+
+import click
+
+from ebbtide.cli import screen
+from ebbtide.cli.environment import Connection, Environment, Object
+from ebbtide.cli.flags import Scope, output, scoped
+from ebbtide.cli.intent import Request
+from ebbtide.cli.printers.objects import print_object
+from ebbtide.cli.printers.page import Page
+from ebbtide.cli.printers.training_job_page import Explanation, print_page
+from ebbtide.cli.training_job import TrainingJob
+from ebbtide.cluster.resources import COST_POLICIES
+
+
+@click.command("explain", short_help="Show why a workload was judged as it is, and what would change it.")
+@click.argument("workload", metavar="KIND/NAME")
+@output("text", "json", "yaml", "name")
+@scoped()
+@click.pass_obj
+def command(environment: Environment, scope: Scope, workload: str, output: str) -> None:
+    """Show why a workload was judged as it is: the checks with their numbers, and what would change it.
+
+    KIND is trainingjob, tjob or trainingjob.ebbtide.dev.
+    """
+    request = Request.of(environment, scope, workload)
+    with environment.connect(scope.target) as connection:
+        job = request.read(connection)
+        policy = _policy(connection, job) if output == "text" else None
+    if output in {"json", "yaml"}:
+        print_object(job.raw, output)
+    elif output == "name":
+        click.echo(request.reference.full_word)
+    else:
+        explanation = Explanation(job, policy, environment.now(), environment.program)
+        print_page(explanation, Page(screen.console()))
+
+
+def _policy(connection: Connection, job: TrainingJob) -> Object | None:
+    kind, _, name = job.policy.partition("/")
+    if kind != COST_POLICIES.kind or not name:
+        return None
+    return connection.find(COST_POLICIES, job.namespace, name)

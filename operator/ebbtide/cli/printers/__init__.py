@@ -1,0 +1,1 @@
+"""How objects look on a terminal: one file per page."""

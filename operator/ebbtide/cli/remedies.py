@@ -1,0 +1,63 @@
+"""What a person can do about a reason: one sentence each, shown by `explain` under "What would change it"."""
+
+from typing import Final
+
+from ebbtide.core.reason import Reason
+
+REMEDIES: Final = {
+    Reason.NoPolicy: (
+        "No policy governs it: write a CostPolicy whose selector matches its labels and that has an idle section."
+    ),
+    Reason.PolicyNotFound: "The policy that it names does not exist: create it, or correct spec.policyRef.",
+    Reason.PolicyInvalid: "Its policy is not accepted: `kubectl describe` shows why.",
+    Reason.NoCheckpoint: (
+        "Say how it survives a stop (spec.checkpoint.mode), or set idle.withoutCheckpoint: Pause in the policy."
+    ),
+    Reason.CheckpointTooOld: (
+        "Write a newer ebbtide.dev/checkpointed-at, or raise idle.maxCheckpointAgeSeconds in the policy."
+    ),
+    Reason.ObserveOnly: "The policy only observes: set mode: Enforce in it to let it act.",
+    Reason.EnforcementDisabled: (
+        "The installation only observes: helm upgrade with --set enforcement.enabled=true lets policies act."
+    ),
+    Reason.VetoedByUser: "A person keeps it: remove ebbtide.dev/keep-until or never-pause to lift that.",
+    Reason.ProtectedNamespace: "Its namespace is protected: nothing in it is ever touched.",
+    Reason.CircuitBreakerOpen: (
+        "The breaker is open for the whole fleet: once the metrics can be trusted again, close it with `resume "
+        "--breaker`."
+    ),
+    Reason.ConflictingController: (
+        "Something keeps undoing the pause: find who sets suspend, then change the spec or the policy."
+    ),
+    Reason.TooManyPauses: "A limit on pauses is reached: see limits in the policy and safety in the chart's values.",
+    Reason.MinimumRunTime: "It resumed a short while ago: limits.minimumRunSeconds must pass first.",
+    Reason.PermissionDenied: "The operator lacks a right: `check` says which.",
+    Reason.MetricsMissing: (
+        "Its devices send no metrics: see that the accelerator exporter runs on its nodes and is scraped."
+    ),
+    Reason.MetricsUnavailable: "Prometheus gives no usable answer: `check --prometheus-url URL` says why.",
+    Reason.StaleMetrics: "The newest sample is too old: see whether the exporter's targets are up in Prometheus.",
+    Reason.InsufficientCoverage: (
+        "Too many samples are missing: it is judged again once the gap lies outside the judged span."
+    ),
+    Reason.AttributionBroken: "Series cannot be told apart by pod: see metrics.labelMode in the chart's values.",
+    Reason.LabelModeUnknown: "The exporter's labels are not recognised: set metrics.labelMode in the chart's values.",
+    Reason.SingleFamily: "Only one kind of signal is exported: add power or an engine metric to the exporter's list.",
+    Reason.SharedDevice: (
+        "A device is shared with other pods: idle.sharedDevices: Pause in the policy allows a pause all the same."
+    ),
+    Reason.Unschedulable: "No node has room for its pods: `kubectl describe pod` says what is missing.",
+    Reason.NameConflict: "A Job of its name is not ours: rename or delete that Job.",
+    Reason.TemplateRejected: "The API server refuses its pod template: create it anew with the template corrected.",
+    Reason.UnknownValue: "A field holds a value that this version does not know: correct it, or upgrade the operator.",
+    Reason.NodeUnpriced: "Its node has no price: add a row that matches it to a PriceCatalog.",
+    Reason.CrashLooping: "Its container keeps crashing: `kubectl logs --previous` shows why.",
+    Reason.ImagePullFailing: "Its image cannot be pulled: correct the image or its pull secret.",
+    Reason.GPUStalled: "Its devices are held busy without work being done: look for a hung collective or a deadlock.",
+}
+"""Only reasons about which something can be done."""
+
+
+def remedy(reason: str) -> str:
+    """Empty where nothing is to be done."""
+    return next((text for known, text in REMEDIES.items() if known == reason), "")

@@ -1,0 +1,47 @@
+"""Kubernetes as the engine sees it: the implementation of `ports.Cluster`."""
+
+from ebbtide.cluster import outcomes
+from ebbtide.cluster.executor import Executor
+from ebbtide.cluster.stores import Stores
+from ebbtide.core.decision import Action, Decision
+from ebbtide.core.snapshot import ClusterState
+from ebbtide.core.workload import Instant, Workload, WorkloadKey
+from ebbtide.ports import EventNote, Outcome, StatusWrite
+
+
+class KubernetesCluster:
+    """Warm stores in, writes out through one executor."""
+
+    def __init__(self, stores: Stores, executor: Executor) -> None:
+        self._stores, self._executor = stores, executor
+        self._seen: dict[WorkloadKey, Workload] = {}
+
+    async def observe(self) -> ClusterState:
+        """The stores now; never asks the API server."""
+        state = self._stores.state()
+        self._seen = {workload.key: workload for workload in state.workloads}
+        return state
+
+    async def execute(self, decision: Decision, action: Action) -> Outcome:  # noqa: ARG002 - the port's signature
+        """Do one action to the workload as the last observation showed it: that is what was decided about."""
+        seen = self._seen.get(action.workload)
+        if seen is None:
+            return outcomes.conflict(f"{action.workload} is not known any more")
+        now = self._stores.workload(seen.uid)
+        if now is None or now.intent != seen.intent:
+            return outcomes.conflict(f"{action.workload}: its owner changed it since this was decided")
+        return await self._executor.execute(action, seen)
+
+    async def write_status(self, write: StatusWrite) -> Outcome:
+        """Apply one status, unless the object was replaced by one of the same name."""
+        if not self._stores.has(write.kind, write.uid):
+            return outcomes.conflict(f"{write.kind} {write.name} was deleted since it was seen")
+        return await self._executor.write_status(write)
+
+    async def write_breaker(self, open_until: Instant) -> Outcome:
+        """Put the breaker's end on the leader Lease."""
+        return await self._executor.write_breaker(open_until)
+
+    async def publish(self, note: EventNote) -> Outcome:
+        """Publish an Event; repeats within two minutes are dropped."""
+        return await self._executor.publish(note)

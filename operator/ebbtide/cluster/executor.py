@@ -1,0 +1,251 @@
+"""The only writer. One action in, one outcome out; errors are outcomes and never exceptions."""
+
+import logging
+import socket
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from ebbtide.api import labels as keys
+from ebbtide.api.parsing import Invalid
+from ebbtide.cluster import outcomes
+from ebbtide.cluster.client import Client
+from ebbtide.cluster.errors import ApiError
+from ebbtide.cluster.events import Repeats, event
+from ebbtide.cluster.levers import patches
+from ebbtide.cluster.levers.job import JobLever
+from ebbtide.cluster.levers.lever import Lever
+from ebbtide.cluster.levers.patches import Note, Step
+from ebbtide.cluster.resources import BY_KIND, EVENTS, JOBS, LEASES, SERVICES, TRAINING_JOBS, Resource
+from ebbtide.cluster.training_job import owned
+from ebbtide.cluster.views_meta import rfc3339
+from ebbtide.cluster.writing import CrashPoint, Gate, NotLeaderError, TokenBucket
+from ebbtide.core.decision import Action, Verb
+from ebbtide.core.workload import Attribution, Instant, Target, Workload
+from ebbtide.ports import EventNote, Leadership, Outcome, OutcomeKind, StatusWrite
+
+MANAGER: Final = "ebbtide"
+"""Field manager of our own objects, and of levers while we hold them."""
+STATUS_MANAGER: Final = "ebbtide-status"
+
+LEVERS: Final[Mapping[str, Lever]] = {JOBS.kind: JobLever()}
+
+Document = Mapping[str, Any]
+_log = logging.getLogger(__name__)
+
+
+class Executor:
+    """Writes what was decided, while this process leads, at a bounded rate, and only where something changes."""
+
+    def __init__(
+        self,
+        client: Client,
+        leadership: Leadership,
+        *,
+        lease_namespace: str,
+        lease_name: str,
+        clock: Callable[[], Instant] = time.time,
+        writes_per_second: float = 20.0,
+        burst: int = 30,
+        crash: CrashPoint | None = None,
+        instance: str = "",
+    ) -> None:
+        """`crash` is for tests; without it EBBTIDE_CRASH_AT is read. `instance` names this replica in Events."""
+        self._client, self._clock = client, clock
+        self._lease = (lease_namespace, lease_name)
+        self._instance = instance or socket.gethostname()
+        self._repeats = Repeats(clock)
+        self._gate = Gate(leadership, TokenBucket(writes_per_second, burst), crash or CrashPoint.from_environment())
+
+    @property
+    def writes(self) -> int:
+        """Requests that change something, sent since the start."""
+        return self._gate.sent
+
+    async def execute(self, action: Action, workload: Workload) -> Outcome:
+        """Do one action to a workload as the decision saw it."""
+        if action.observed:
+            return outcomes.OBSERVED
+        return await self._guarded(lambda: self._do(action, workload))
+
+    async def write_status(self, write: StatusWrite) -> Outcome:
+        """The whole status by server-side apply. It goes by name: the API server ignores a UID here (seen on 1.36)."""
+        resource = BY_KIND[write.kind]
+        body = {
+            "apiVersion": resource.api_version,
+            "kind": resource.kind,
+            "metadata": {"name": write.name},
+            "status": write.status,
+        }
+
+        async def send() -> Outcome:
+            await self._gate.send(
+                lambda: self._client.apply(
+                    resource, write.namespace, write.name, body, manager=STATUS_MANAGER, subresource="status"
+                )
+            )
+            return outcomes.DONE
+
+        return await self._guarded(send)
+
+    async def write_breaker(self, open_until: Instant) -> Outcome:
+        """The breaker's end, on the leader Lease."""
+        namespace, name = self._lease
+        body = {"metadata": {"annotations": {keys.BREAKER_UNTIL: rfc3339(open_until)}}}
+
+        async def send() -> Outcome:
+            await self._gate.send(lambda: self._client.merge_patch(LEASES, namespace, name, body, manager=MANAGER))
+            return outcomes.DONE
+
+        return await self._guarded(send)
+
+    async def publish(self, note: EventNote) -> Outcome:
+        """An Event; what was said within two minutes is not said again."""
+        if self._repeats.is_repeat(note):
+            return outcomes.unchanged("said within the last two minutes")
+        body = event(note, self._clock(), self._instance)
+
+        async def send() -> Outcome:
+            await self._gate.send(
+                lambda: self._client.create(EVENTS, body["metadata"]["namespace"], body, manager=MANAGER)
+            )
+            self._repeats.remember(note)
+            return outcomes.DONE
+
+        return await self._guarded(send)
+
+    # -- verbs --------------------------------------------------------------------------------------------------
+
+    async def _do(self, action: Action, workload: Workload) -> Outcome:
+        """Warn and Notify write nothing here: status and Events carry them. Leadership is asked all the same."""
+        self._gate.ask()
+        match action.verb:
+            case Verb.Warn | Verb.Notify:
+                return outcomes.DONE
+            case Verb.Create:
+                return await self._create(action, workload)
+            case Verb.Pause | Verb.Hold:
+                note = self._note(action)
+                return await self._move(workload, lambda document, lever: patches.stop(document, lever, note))
+            case Verb.Resume | Verb.Start:
+                return await self._move(workload, lambda document, lever: _start(action, document, lever))
+            case Verb.Forget:
+                return await self._move(workload, lambda document, _: patches.forget(document))
+
+    def _note(self, action: Action) -> Note:
+        return Note(self._clock(), str(action.by), action.policy, str(action.reason))
+
+    async def _move(self, workload: Workload, step: Callable[[Document, Lever], Step]) -> Outcome:
+        """Read the target, make sure that it is what the decision saw, send one patch."""
+        target = workload.target
+        if target is None:
+            return outcomes.conflict(f"{workload.key} has no {JOBS.kind} yet")
+        lever = LEVERS[target.kind]
+        document = await self._client.get(lever.resource, target.namespace, target.name)
+        if changed := _changed(document, target):
+            return outcomes.conflict(changed)
+        planned = step(document, lever)
+        if not planned.patch:
+            return (outcomes.rejected if planned.refused else outcomes.unchanged)(planned.message)
+        after = await self._patch(lever.resource, document, planned)
+        await self._give_up_fields(lever.resource, after)
+        return Outcome(OutcomeKind.Done, planned.message)
+
+    async def _patch(self, resource: Resource, document: Document, step: Step) -> Document:
+        meta = document["metadata"]
+        return await self._gate.send(
+            lambda: self._client.merge_patch(
+                resource, meta.get("namespace", ""), meta["name"], step.patch, manager=MANAGER
+            )
+        )
+
+    async def _give_up_fields(self, resource: Resource, document: Document) -> None:
+        """Once nothing is stored on an object of a user, own nothing of it: else their next apply is a conflict.
+
+        Done after the fact and best effort: what it misses, the next resume of that object gives up.
+        """
+        annotations = document["metadata"].get("annotations") or {}
+        if patches.is_ours(document) or keys.RESTORE in annotations:
+            return
+        step = patches.without_our_fields(document, MANAGER)
+        if not step.patch:
+            return
+        try:
+            await self._patch(resource, document, step)
+        except ApiError as error:
+            _log.warning("fields of %s stay owned by %s: %s", document["metadata"]["name"], MANAGER, error.message)
+
+    async def _create(self, action: Action, workload: Workload) -> Outcome:
+        key = workload.key
+        document = await self._client.get(TRAINING_JOBS, key.namespace, key.name)
+        if document["metadata"]["uid"] != workload.uid or document["metadata"].get("deletionTimestamp"):
+            return outcomes.conflict(f"{key} was deleted since it was seen")
+        held = self._note(action) if action.suspended else None
+        wanted = owned({"kind": TRAINING_JOBS.kind, **document}, _by_label(workload.attribution), held)
+        if isinstance(wanted, Invalid):
+            return outcomes.rejected(str(wanted))
+        if wanted.service is not None:
+            # First, because a Job that exists is not created again, and its pods need the Service's name.
+            before = await self._create_owned(SERVICES, wanted.service)
+            if before.kind not in {OutcomeKind.Done, OutcomeKind.Unchanged}:
+                return before
+        return await self._create_owned(JOBS, wanted.job)
+
+    async def _create_owned(self, resource: Resource, body: dict[str, Any]) -> Outcome:
+        """POST, so that a stranger's object of that name is never taken over."""
+        meta = body["metadata"]
+        try:
+            await self._gate.send(
+                lambda: self._client.create(resource, meta["namespace"], body, manager=MANAGER, strict=True)
+            )
+        except ApiError as error:
+            if not error.already_exists:
+                raise
+            return await self._whose(resource, meta)
+        return outcomes.DONE
+
+    async def _whose(self, resource: Resource, meta: Mapping[str, Any]) -> Outcome:
+        there = await self._client.get(resource, meta["namespace"], meta["name"])
+        mine = meta["ownerReferences"][0]["uid"]
+        if any(one["uid"] == mine for one in there["metadata"].get("ownerReferences") or ()):
+            return outcomes.unchanged(f"{resource.kind} {meta['name']} exists already")
+        text = f"NameConflict: a {resource.kind} named {meta['name']} exists and is not ours; delete or rename it"
+        return outcomes.conflict(text)
+
+    async def _guarded(self, attempt: Callable[[], Awaitable[Outcome]]) -> Outcome:
+        try:
+            return await attempt()
+        except NotLeaderError:
+            return outcomes.NOT_LEADER
+        except ApiError as error:
+            return outcomes.outcome_of(error)
+        except Exception as error:  # noqa: BLE001 - the engine goes on with the next action, whatever happens here
+            _log.exception("a write failed unexpectedly")
+            return Outcome(OutcomeKind.Failed, repr(error))
+
+
+def _start(action: Action, document: Document, lever: Lever) -> Step:
+    """Without a stored original only what is ours starts, or what a human asks for by name."""
+    return patches.start(document, lever, without_original=patches.is_ours(document) or str(action.by) == "User")
+
+
+def _changed(document: Document, target: Target) -> str:
+    """Why this is not the object that was decided about; empty when it is."""
+    meta = document["metadata"]
+    if meta["uid"] != target.uid:
+        return f"{target.kind} {target.name} was replaced since it was seen"
+    if meta["resourceVersion"] != target.resource_version:
+        return f"{target.kind} {target.name} changed since it was seen"
+    return ""
+
+
+def _by_label(attribution: Attribution) -> dict[str, str]:
+    values = (
+        attribution.team,
+        attribution.project,
+        attribution.model,
+        attribution.model_version,
+        attribution.cost_center,
+        attribution.environment,
+    )
+    return {key: value for key, value in zip(keys.ATTRIBUTION.values(), values, strict=True) if value}

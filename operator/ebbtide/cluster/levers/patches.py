@@ -1,0 +1,121 @@
+"""Stop, start and forget as merge patches, computed from the object as it stands. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ebbtide.api.labels import GROUP, RESTORE
+from ebbtide.cluster import restore
+from ebbtide.cluster.levers.lever import Lever
+from ebbtide.cluster.pointer import ABSENT, look, merge_patch
+from ebbtide.cluster.restore import Unusable
+from ebbtide.core.workload import Instant, Restore, RestoreField
+
+_ANNOTATION = "/metadata/annotations/" + RESTORE.replace("/", "~1")
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Who stops it, when and why: what the restore annotation says besides the fields."""
+
+    at: Instant
+    by: str
+    policy: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A patch to send, or why there is none. `refused`: it would be wrong to touch the object at all."""
+
+    patch: dict[str, Any] = field(default_factory=dict)
+    message: str = ""
+    refused: bool = False
+
+
+def stop(document: Mapping[str, Any], lever: Lever, note: Note) -> Step:
+    """Pull the lever and store the original. An original that is there stays: then only the lever moves."""
+    if over := _over(document, lever):
+        return over
+    stored = _stored(document)
+    if isinstance(stored, Unusable):
+        return _left(stored)
+    moves = [(path, value) for path, value in lever.stopped.items() if look(document, path) != value]
+    if not moves:
+        return Step(message="is stopped already")
+    if stored is None:
+        return Step(_patch(document, [*moves, (_ANNOTATION, restore.write(_original(document, moves, note)))]))
+    if not {path for path, _ in moves} <= {one.path for one in stored.fields}:
+        return Step(message=f"{RESTORE} holds the originals of other fields: left as it is", refused=True)
+    return Step(_patch(document, moves))
+
+
+def start(document: Mapping[str, Any], lever: Lever, *, without_original: bool) -> Step:
+    """Put back what still is as we set it. `without_original`: let it run even if nothing was stored."""
+    stored = _stored(document)
+    if isinstance(stored, Unusable):
+        return _left(stored)
+    if stored is None:
+        moves = [(path, value) for path, value in lever.running.items() if look(document, path) != value]
+        if not moves or not without_original:
+            return Step(message="was not stopped by Ebbtide" if moves else "runs already")
+        return Step(_patch(document, moves))
+    ours = [one for one in stored.fields if look(document, one.path) == one.set]
+    kept = [one.path for one in stored.fields if one not in ours]
+    back = [(one.path, one.was if one.was_present else ABSENT) for one in ours]
+    skipped = f"RestoreSkipped: {', '.join(kept)} changed while it was stopped and stays as it is" if kept else ""
+    return Step(_patch(document, [*back, (_ANNOTATION, ABSENT)]), skipped)
+
+
+def forget(document: Mapping[str, Any]) -> Step:
+    """Remove a restore that no longer describes the object; the fields stay as they are."""
+    stored = _stored(document)
+    if stored is None:
+        return Step(message="carries no restore annotation")
+    if isinstance(stored, Unusable) and stored.newer:
+        return _left(stored)
+    return Step(_patch(document, [(_ANNOTATION, ABSENT)]))
+
+
+def without_our_fields(document: Mapping[str, Any], manager: str) -> Step:
+    """Give up ownership: drop our entry of managedFields, so that the user's next apply meets no conflict."""
+    entries = document["metadata"].get("managedFields") or []
+    others = [entry for entry in entries if entry.get("manager") != manager]
+    if len(others) == len(entries):
+        return Step(message="owns no field")
+    return Step(_patch(document, [("/metadata/managedFields", others)]))
+
+
+def is_ours(document: Mapping[str, Any]) -> bool:
+    """Created by us: one of our kinds controls it."""
+    owners = document["metadata"].get("ownerReferences") or ()
+    return any(one.get("controller") and one.get("apiVersion", "").startswith(f"{GROUP}/") for one in owners)
+
+
+def _over(document: Mapping[str, Any], lever: Lever) -> Step | None:
+    if document["metadata"].get("deletionTimestamp"):
+        return Step(message="is being deleted")
+    return Step(message="has finished") if lever.is_over(document) else None
+
+
+def _left(stored: Unusable) -> Step:
+    return Step(message=f"{stored.message}: left as it is", refused=True)
+
+
+def _stored(document: Mapping[str, Any]) -> Restore | Unusable | None:
+    meta = document["metadata"]
+    return restore.read(meta.get("annotations"), document["kind"], meta["name"])
+
+
+def _original(document: Mapping[str, Any], moves: list[tuple[str, object]], note: Note) -> Restore:
+    found = [(path, look(document, path), value) for path, value in moves]
+    fields = tuple(
+        RestoreField(path, None if was is ABSENT else was, was is not ABSENT, value) for path, was, value in found
+    )
+    name = document["metadata"]["name"]
+    return Restore(document["kind"], name, note.at, note.by, note.policy, note.reason, fields)
+
+
+def _patch(document: Mapping[str, Any], changes: list[tuple[str, object]]) -> dict[str, Any]:
+    """With the version it was computed from: whoever wrote in between gives us a 409, and we plan again."""
+    return merge_patch([("/metadata/resourceVersion", document["metadata"]["resourceVersion"]), *changes])

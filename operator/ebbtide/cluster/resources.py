@@ -1,0 +1,56 @@
+"""Addresses of the API resources that Ebbtide reads or writes."""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from ebbtide.api.labels import GROUP, VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One kind as the API server serves it."""
+
+    group: str
+    """Empty for the core group."""
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        """As in manifests: group/version, or only the version for the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def full_name(self) -> str:
+        """As kubectl and CRDs name it: jobs.batch, pods."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """URL path; without a namespace all namespaces, without a name the collection."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        scope = ["namespaces", namespace] if self.namespaced and namespace else []
+        parts = [*scope, self.plural, *([name] if name else []), *([subresource] if subresource else [])]
+        return "/".join([root, *(quote(part, safe="") for part in parts)])
+
+
+PODS: Final = Resource("", "v1", "pods", "Pod")
+NODES: Final = Resource("", "v1", "nodes", "Node", namespaced=False)
+NAMESPACES: Final = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+SERVICES: Final = Resource("", "v1", "services", "Service")
+JOBS: Final = Resource("batch", "v1", "jobs", "Job")
+LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+EVENTS: Final = Resource("events.k8s.io", "v1", "events", "Event")
+ACCESS_REVIEWS: Final = Resource(
+    "authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced=False
+)
+TRAINING_JOBS: Final = Resource(GROUP, VERSION, "trainingjobs", "TrainingJob")
+COST_POLICIES: Final = Resource(GROUP, VERSION, "costpolicies", "CostPolicy")
+PRICE_CATALOGS: Final = Resource(GROUP, VERSION, "pricecatalogs", "PriceCatalog", namespaced=False)
+
+OWN: Final = (TRAINING_JOBS, COST_POLICIES, PRICE_CATALOGS)
+"""Kinds defined by Ebbtide's CRDs."""
+
+BY_KIND: Final = {resource.kind: resource for resource in (*OWN, JOBS, PODS, SERVICES, NODES, NAMESPACES)}

@@ -1,0 +1,76 @@
+"""CostPolicies, PriceCatalogs and the leader Lease: few objects, kept as they are understood."""
+
+from typing import Any, Final
+
+import msgspec
+
+from ebbtide.api import labels as keys
+from ebbtide.api.cost_policy import CostPolicy
+from ebbtide.api.parsing import Invalid, parse
+from ebbtide.api.price_catalog import PriceCatalog
+from ebbtide.cluster.reflector import Json
+from ebbtide.cluster.views_meta import ObjectMeta, time_in
+from ebbtide.cluster.views_status import conditions, printed
+from ebbtide.core.snapshot import Catalog, Policy
+from ebbtide.core.workload import Breaker
+
+
+class _Stored(msgspec.Struct, gc=False):
+    metadata: ObjectMeta
+    spec: dict[str, Any] | None = None
+    status: dict[str, Any] | None = None
+
+    def as_parsed(self) -> dict[str, Any]:
+        """What `parse` needs; status is read on its own."""
+        return {"metadata": {"name": self.metadata.name}, "spec": self.spec or {}}
+
+
+class _Lease(msgspec.Struct, gc=False):
+    metadata: ObjectMeta
+
+
+_DECODER: Final = msgspec.json.Decoder(_Stored)
+_LEASE: Final = msgspec.json.Decoder(_Lease)
+
+
+def decode_policy(raw: Json) -> tuple[str, Policy]:
+    """One CostPolicy."""
+    seen = _DECODER.decode(raw)
+    meta, status = seen.metadata, seen.status or {}
+    parsed = parse(CostPolicy, seen.as_parsed())
+    return meta.uid, Policy(
+        kind="CostPolicy",
+        namespace=meta.namespace,
+        name=meta.name,
+        uid=meta.uid,
+        created_at=meta.created_at,
+        generation=meta.generation,
+        spec=None if isinstance(parsed, Invalid) else parsed.spec,
+        problem=str(parsed) if isinstance(parsed, Invalid) else "",
+        conditions=conditions(status),
+        status_fingerprint=printed(status),
+    )
+
+
+def decode_catalog(raw: Json) -> tuple[str, Catalog]:
+    """One PriceCatalog."""
+    seen = _DECODER.decode(raw)
+    meta, status = seen.metadata, seen.status or {}
+    parsed = parse(PriceCatalog, seen.as_parsed())
+    return meta.uid, Catalog(
+        name=meta.name,
+        uid=meta.uid,
+        generation=meta.generation,
+        spec=None if isinstance(parsed, Invalid) else parsed.spec,
+        problem=str(parsed) if isinstance(parsed, Invalid) else "",
+        conditions=conditions(status),
+        status_fingerprint=printed(status),
+    )
+
+
+def decode_breaker(raw: Json) -> tuple[str, Breaker]:
+    """The breaker's state on the leader Lease; what cannot be read counts as not said."""
+    meta = _LEASE.decode(raw).metadata
+    until, _ = time_in(meta.annotations, keys.BREAKER_UNTIL)
+    reset, _ = time_in(meta.annotations, keys.BREAKER_RESET)
+    return meta.uid, Breaker(until, reset)

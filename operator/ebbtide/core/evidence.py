@@ -1,0 +1,111 @@
+"""Evidence: what the samples of every device say about any window of its past, folded in as they come.
+
+Everything here is mutable in place (50,000 devices, refreshed each tick) and derived: a restart refills it. What it
+answers is a function of the set of samples folded, for windows that start after the retention horizon: order,
+batching and duplicates do not matter.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from ebbtide.core.device_evidence import DeviceEvidence
+from ebbtide.core.series import NEVER
+from ebbtide.core.signal import Pace, Signal, Thresholds
+from ebbtide.core.workload import Instant
+
+__all__ = ["NEVER", "DeviceEvidence", "EvidenceBook", "Pace", "Signal", "Thresholds"]
+
+
+class EvidenceBook:
+    """All devices by pod. A row without a pod (namespace and pod empty) is the device's own, unattributed row."""
+
+    __slots__ = ("_by_id", "by_pod", "pace", "since")
+
+    def __init__(self, interval_seconds: float, since: Instant = NEVER) -> None:
+        self.pace = Pace.of(interval_seconds)
+        self.by_pod: dict[tuple[str, str], tuple[DeviceEvidence, ...]] = {}
+        """To be read only; `devices` asks it."""
+        self._by_id: dict[str, DeviceEvidence] = {}
+        self.since = since
+        """The book is complete from this instant on: time before it is unknown, not a gap."""
+
+    def __len__(self) -> int:
+        return sum(map(len, self.by_pod.values()))
+
+    def devices(self, namespace: str, pod: str) -> Sequence[DeviceEvidence]:
+        """Devices seen under a pod name, in order of first sight."""
+        return self.by_pod.get((namespace, pod), ())
+
+    def fold(  # noqa: PLR0917  one row of an answer, in its order; keywords would cost a third of the time
+        self, namespace: str, pod: str, device: str, model: str, signal: Signal, at: Instant, value: float
+    ) -> None:
+        """Take in one sample."""
+        self._device(namespace, pod, device, model).fold(signal, at, value)
+
+    def fold_series(  # noqa: PLR0917  as fold
+        self,
+        namespace: str,
+        pod: str,
+        device: str,
+        model: str,
+        signal: Signal,
+        samples: Iterable[tuple[Instant, float]],
+    ) -> None:
+        """Take in the samples of one series, oldest first for speed; any order is right."""
+        fold = self._device(namespace, pod, device, model).fold
+        for at, value in samples:
+            fold(signal, at, value)
+
+    def fold_batch(self, signal: Signal, rows: Iterable[tuple[str, str, str, str, Instant, float]]) -> None:
+        """Take in one answer for the whole fleet: rows of (namespace, pod, device, model, at, value)."""
+        device = self._device
+        for namespace, pod, id_, model, at, value in rows:
+            device(namespace, pod, id_, model).fold(signal, at, value)
+
+    def forget(self, before: Instant) -> None:
+        """Set the retention horizon: windows that start before it can no longer be asked for.
+
+        Devices without a sample since are dropped. Cheap enough for every ten minutes, too dear for every tick.
+        """
+        for key, devices in list(self.by_pod.items()):
+            for device in devices:
+                if device.newest_of_all() < before:
+                    self._drop(key, device)
+                else:
+                    device.forget(before)
+
+    def drop_pod(self, namespace: str, pod: str) -> None:
+        """Forget all devices of a pod that is gone."""
+        for device in self.by_pod.get((namespace, pod), ()):
+            self._drop((namespace, pod), device)
+
+    def _device(self, namespace: str, pod: str, device: str, model: str) -> DeviceEvidence:
+        key = (namespace, pod) if pod else ("", device)
+        known = self.by_pod.get(key, ())
+        for found in known:
+            if found.id == device:
+                return found
+        new = DeviceEvidence(namespace, pod, device, model, self.pace)
+        self.by_pod[key] = (*known, new)
+        self._introduce(new)
+        return new
+
+    def _introduce(self, new: DeviceEvidence) -> None:
+        """Let everything held for one device id know of each other."""
+        known = self._by_id.setdefault(new.id, new)
+        if known is not new:
+            if known.peers is None:
+                known.peers = [known]
+            known.peers.append(new)
+            new.peers = known.peers
+
+    def _drop(self, key: tuple[str, str], device: DeviceEvidence) -> None:
+        self.by_pod[key] = tuple(found for found in self.by_pod[key] if found is not device)
+        if not self.by_pod[key]:
+            del self.by_pod[key]
+        rest = [peer for peer in device.peers or () if peer is not device]
+        for peer in rest:
+            peer.peers = rest if len(rest) > 1 else None
+        if rest:
+            self._by_id[device.id] = rest[0]
+        else:
+            del self._by_id[device.id]

@@ -1,0 +1,39 @@
+"""status.pause: the present or the last pause, read from the lever itself so that a crash loses nothing."""
+
+from dataclasses import replace
+
+from ebbtide.core.decision import Actor, Decision, Verb
+from ebbtide.core.idle import DAY_SECONDS
+from ebbtide.core.situation import Situation
+from ebbtide.core.workload import Instant, PauseRecord
+
+
+def pause_record(decision: Decision, done: frozenset[Verb]) -> PauseRecord | None:
+    """status.pause after this tick; a pause that a crash left unrecorded is found again in the restore annotation."""
+    situation = decision.ruled.situation
+    before = _before(situation)
+    paused = next((it for it in decision.actions if it.verb is Verb.Pause and not it.observed), None)
+    if paused is not None and Verb.Pause in done:
+        return _next_record(before, situation.now, str(paused.reason), str(paused.by))
+    restore = situation.target.restore if situation.paused_by_us and situation.target else None
+    if restore is not None and Verb.Resume not in done:
+        if before is not None and before.ended_at is None:
+            return before
+        return _next_record(before, restore.at, restore.reason, restore.by)
+    if before is None or before.ended_at is not None:
+        return before
+    undone = Verb.Forget in done and before.by == Actor.Policy
+    return replace(before, reverts=before.reverts + undone, ended_at=situation.now)
+
+
+def _before(situation: Situation) -> PauseRecord | None:
+    stored = situation.workload.memory.pause
+    return None if stored is None else replace(stored, reverts=situation.reverts)
+
+
+def _next_record(before: PauseRecord | None, since: Instant, reason: str, by: str) -> PauseRecord:
+    """Counts pauses and reverts along, as long as the one before is less than a day old. A human's do not count."""
+    counts = int(by != Actor.User)
+    if before is None or since - before.since >= DAY_SECONDS:
+        return PauseRecord(since, reason, by, counts)
+    return PauseRecord(since, reason, by, before.count_today + counts, before.reverts)

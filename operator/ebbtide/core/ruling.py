@@ -1,0 +1,37 @@
+"""What a concern answers when it hits, and how it words its actions."""
+
+from dataclasses import dataclass
+
+from ebbtide.core.decision import Action, Actor, Verb
+from ebbtide.core.idle import Countdown
+from ebbtide.core.reason import Reason
+from ebbtide.core.situation import Situation
+from ebbtide.core.workload import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What the concern that hit says."""
+
+    concern: str
+    reason: Reason
+    message: str
+    actions: tuple[Action, ...] = ()
+    refused: Reason | None = None
+    countdown: Countdown | None = None
+    override: tuple[Instant, str] | None = None
+    """(until, request) to remember in status.override besides what the human's word says."""
+
+
+def act(
+    situation: Situation, verb: Verb, reason: Reason, message: str, by: Actor = Actor.Policy, *, observed: bool = False
+) -> Action:
+    """An action on this workload, under the policy that governs it."""
+    policy = situation.governing.reference
+    return Action(verb, situation.workload.key, reason, message, by=by, policy=policy, observed=observed)
+
+
+def command_target(situation: Situation) -> str:
+    """The workload as `kubectl ebbtide` takes it."""
+    key = situation.workload.key
+    return f"{key.kind.lower()}/{key.name} -n {key.namespace}"

@@ -1,0 +1,24 @@
+"""Instants as text: for people, and for the API."""
+
+from datetime import UTC, datetime
+
+from ebbtide.core.workload import Instant
+
+
+def stamp(instant: Instant | None) -> str:
+    """An instant for people, UTC, to the second; "-" when there is none."""
+    return stamp_seconds(instant) or "-"
+
+
+def stamp_seconds(instant: Instant | None) -> str | None:
+    """RFC 3339, UTC, whole seconds."""
+    if instant is None:
+        return None
+    return datetime.fromtimestamp(int(instant), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def stamp_exact(instant: Instant | None) -> str | None:
+    """RFC 3339, UTC, to the millisecond: warnings are compared with samples."""
+    if instant is None:
+        return None
+    return datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,97 @@
+"""The verdict over a gang: is this workload using the devices it holds? Pure; the rule is "Idle, exactly" of the API.
+
+`judge` answers for every workload at every tick and leaves the numbers that cost time to `describe`, which is called
+for what is written or shown.
+"""
+
+from typing import Final
+
+from ebbtide.core.decision import Judgement
+from ebbtide.core.gang import Gang, Tally, tally_of
+from ebbtide.core.idle_rule import IdleRule
+from ebbtide.core.spotless import is_spotless
+from ebbtide.core.verdict_case import Case, Check, Hit, first
+from ebbtide.core.verdict_checks import active, all_stalled, failing, idle, no_running_pod, stalled, starting
+from ebbtide.core.verdict_describe import described
+from ebbtide.core.verdict_unknown import (
+    attribution_untrusted,
+    bad_values,
+    clock_too_young,
+    frozen_metrics,
+    insufficient_coverage,
+    metrics_missing,
+    metrics_unavailable,
+    shared_device,
+    signals_disagree,
+    single_family,
+    stale_metrics,
+    wrong_owner,
+)
+
+__all__ = ["CHECKS", "Gang", "IdleRule", "describe", "judge", "judge_thoroughly"]
+
+OPENING: Final[tuple[Check, ...]] = (
+    no_running_pod,  # NotApplicable
+    active,  # Active: any device of the gang protects all
+    failing,  # Failing
+    starting,  # Starting: not Ready, or in grace
+    all_stalled,  # Stalled, where no other device is left to be Unknown
+    metrics_unavailable,  # Unknown from here on
+    attribution_untrusted,
+)
+DOUBTS: Final[tuple[Check, ...]] = (
+    wrong_owner,
+    metrics_missing,
+    stale_metrics,
+    bad_values,
+    frozen_metrics,
+    insufficient_coverage,
+    single_family,
+    signals_disagree,
+    shared_device,
+)
+"""What a spotless gang needs no look at."""
+CLOSING: Final[tuple[Check, ...]] = (
+    clock_too_young,  # Unknown: HistoryTooShort or InsufficientCoverage
+    stalled,  # Stalled: some device, the others are beyond doubt
+)
+CHECKS: Final = (*OPENING, *DOUBTS, *CLOSING)
+"""The chain in order; what passes all of it is Idle or NeverUsed."""
+
+
+def judge(gang: Gang) -> Judgement:
+    """Verdict, reason and idle clock of a gang; devices, peak, coverage and families stay empty (see `describe`)."""
+    tally = tally_of(gang)
+    case = Case(tally)
+    hit = first(OPENING, case)
+    if hit is None and not is_spotless(tally):
+        hit = first(DOUBTS, case)
+    return _judgement(tally, hit or first(CLOSING, case) or idle(case))
+
+
+def judge_thoroughly(gang: Gang) -> Judgement:
+    """The same without the short cut: every check looks at every device."""
+    case = Case(tally_of(gang))
+    return _judgement(case.tally, first(CHECKS, case) or idle(case))
+
+
+def describe(gang: Gang, judgement: Judgement) -> Judgement:
+    """The judgement with the numbers that explain it, of the same gang at the same instant."""
+    return described(tally_of(gang), judgement, _judge_one)
+
+
+def _judge_one(case: Case) -> Hit:
+    """What one device of a gang shows by itself: its pod may have others."""
+    return first([check for check in CHECKS if check is not metrics_missing], case) or idle(case)
+
+
+def _judgement(tally: Tally, hit: Hit) -> Judgement:
+    return Judgement(
+        verdict=hit.verdict,
+        reason=hit.reason,
+        message=hit.message,
+        idle_since=tally.idle_since,
+        span_seconds=tally.span,
+        after_seconds=tally.after,
+        newest_common_sample_at=tally.newest_common,
+    )

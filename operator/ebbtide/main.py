@@ -1,0 +1,213 @@
+"""Composition root: the only place that builds things and ties them together."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from typing import Any
+
+import kopf
+import structlog
+
+from ebbtide import __version__
+from ebbtide.api.crd import KINDS
+from ebbtide.cluster.adapter import KubernetesCluster
+from ebbtide.cluster.client import Client, connect
+from ebbtide.cluster.errors import ApiError
+from ebbtide.cluster.executor import Executor
+from ebbtide.cluster.preflight import missing_for_operator
+from ebbtide.cluster.stores import Stores
+from ebbtide.core.workload import Instant
+from ebbtide.engine import Engine
+from ebbtide.handlers import registry, settings
+from ebbtide.metrics.adapter import PrometheusMetrics
+from ebbtide.metrics.settings import LabelMode, MetricsSettings
+from ebbtide.options import OperatorOptions
+from ebbtide.server import Probes, Server
+from ebbtide.telemetry import PrometheusTelemetry
+
+log = structlog.get_logger(__name__)
+LIVE_TICKS = 3
+"""Ticks that may pass without one being finished before the process counts as stuck."""
+SLOWEST_TICK_SECONDS = 120.0
+RESTART_SECONDS = 5.0
+"""kopf is started again after this pause when it ends; nothing depends on it but how soon a change is noticed."""
+
+
+class WallClock:
+    """Implements ports.Clock."""
+
+    def now(self) -> Instant:
+        """The present instant, UTC."""
+        return time.time()
+
+
+class SoleReplica:
+    """Implements ports.Leadership for one replica with strategy Recreate: it always leads."""
+
+    def may_write(self) -> bool:
+        """True: there is nobody else."""
+        return True
+
+
+def main(options: OperatorOptions) -> int:
+    """Run until SIGTERM or SIGINT. Returns the exit code; 1 when it could not start."""
+    _set_up_logging(options.log_level)
+    if options.kubeconfig:
+        os.environ["KUBECONFIG"] = options.kubeconfig
+    try:
+        return asyncio.run(_run(options))
+    except ApiError as error:
+        log.error("cannot start", why=error.message)  # noqa: TRY400 - a sentence for people, not a traceback
+        sys.stderr.write(f"ebbtide operator: {error.message}\n")
+        return 1
+
+
+async def _run(options: OperatorOptions) -> int:
+    client = await connect(kubeconfig=options.kubeconfig, context=options.context, user_agent=f"ebbtide/{__version__}")
+    try:
+        problems = await missing_for_operator(client)
+        for problem in problems:
+            log.error("cannot start", why=problem)
+            sys.stderr.write(f"ebbtide operator: {problem}\n")
+        return 1 if problems else await _operate(options, client)
+    finally:
+        await client.close()
+
+
+async def _operate(options: OperatorOptions, client: Client) -> int:
+    """Build everything, start everything, wait for the signal, stop in reverse order."""
+    stop, clock, leadership, telemetry = asyncio.Event(), WallClock(), SoleReplica(), PrometheusTelemetry()
+    stores = Stores(client, lease_namespace=options.namespace, lease_name=options.lease_name, clock=clock.now)
+    executor = Executor(
+        client,
+        leadership,
+        lease_namespace=options.namespace,
+        lease_name=options.lease_name,
+        clock=clock.now,
+        writes_per_second=options.write_rate,
+    )
+    metrics = PrometheusMetrics(_metrics_settings(options), clock)
+    engine = Engine(
+        cluster=KubernetesCluster(stores, executor),
+        metrics=metrics,
+        telemetry=telemetry,
+        leadership=leadership,
+        clock=clock,
+        settings=options.settings,
+    )
+    probes = _probes(engine, stores, clock, options)
+    server = Server(telemetry.registry, probes, options.listen_host, options.listen_port)
+    _stop_on_signals(stop)
+    await server.start()
+    log.info("started", version=__version__, api_server=client.host, prometheus=options.prometheus_url)
+    tasks = [asyncio.create_task(stores.run()), asyncio.create_task(_supervise_kopf(engine, stop))]
+    for task in tasks:
+        task.add_done_callback(lambda _: stop.set())
+    try:
+        await _synced(stores, stop)
+        await engine.run(stop)
+        return _exit_code(tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await server.stop()
+        await metrics.close()
+        log.info("stopped")
+
+
+def _exit_code(tasks: list[asyncio.Task[None]]) -> int:
+    """1 when a part that must run for ever ended by itself: the pod is restarted, and nothing is lost."""
+    failed = [error for task in tasks if task.done() and not task.cancelled() and (error := task.exception())]
+    for error in failed:
+        log.error("a part of the operator ended", why=repr(error))
+    return 1 if failed else 0
+
+
+def _metrics_settings(options: OperatorOptions) -> MetricsSettings:
+    return MetricsSettings(
+        url=options.prometheus_url,
+        sample_interval_seconds=options.sample_interval_seconds,
+        label_mode=LabelMode(options.label_mode),
+        match_labels=options.match_labels,
+        token_file=options.prometheus_token_file,
+        ca_file=options.prometheus_ca_file,
+        look_back_seconds=options.look_back_seconds,
+    )
+
+
+async def _synced(stores: Stores, stop: asyncio.Event) -> None:
+    """Wait for the first listing of every kind, or for the signal; say what is missing meanwhile."""
+    synced, stopped = asyncio.ensure_future(stores.wait_synced()), asyncio.ensure_future(stop.wait())
+    while not synced.done() and not stopped.done():
+        await asyncio.wait({synced, stopped}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        for problem in () if synced.done() else stores.problems:
+            log.warning("not ready yet", why=problem)
+    for task in (synced, stopped):
+        task.cancel()
+
+
+def _probes(engine: Engine, stores: Stores, clock: WallClock, options: OperatorOptions) -> Probes:
+    started = clock.now()
+
+    def live() -> str:
+        last = engine.last_tick_at or started
+        limit = LIVE_TICKS * max(options.tick_seconds, 1.0) + SLOWEST_TICK_SECONDS
+        age = clock.now() - last
+        # Before the first tick the stores may wait for a CRD or a permission for as long as it takes.
+        waiting = engine.last_tick_at is None and not stores.synced
+        return "" if waiting or age < limit else f"no tick was finished for {age:.0f} s"
+
+    def ready() -> str:
+        if not stores.synced:
+            return stores.unfresh() or "stores are not synced yet"
+        return "" if engine.last_tick_at is not None else "the first tick is not finished yet"
+
+    return Probes(live, ready)
+
+
+async def _supervise_kopf(engine: Engine, stop: asyncio.Event) -> None:
+    """Kopf ends on errors that it does not retry; it is started again, and the engine never notices."""
+    while not stop.is_set():
+        try:
+            handlers = registry([kind.definition.plural for kind in KINDS], engine.wake)
+            await kopf.operator(registry=handlers, settings=settings(), clusterwide=True, stop_flag=stop)
+        except Exception as error:  # noqa: BLE001 - whatever ended it, the answer is the same
+            log.warning("kopf ended and is started again", why=str(error))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), RESTART_SECONDS)
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+
+def _set_up_logging(level: str) -> None:
+    """One JSON object per line on standard error, our own lines and those of the libraries alike."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()],
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        cache_logger_on_first_use=True,
+    )

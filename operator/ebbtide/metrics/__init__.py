@@ -1,0 +1,1 @@
+"""Adapter: Prometheus and what speaks its API. Samples in, evidence out; it decides nothing."""

@@ -1,0 +1,1 @@
+"""Measures what docs/benchmarks.md states: `python -m tests.bench`."""

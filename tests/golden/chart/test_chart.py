@@ -1,0 +1,216 @@
+"""What the chart renders, word for word, and what it refuses."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ebbtide.cli.commands.operator_command import command as operator_command
+from ebbtide.cli.commands.operator_command import options_from
+from ebbtide.cluster import rbac
+from ebbtide.core.settings import Safety
+from tests.golden.chart import values_table
+from tests.golden.chart.rendering import CHART, HERE, LOADER, PROMETHEUS, ROOT, manifests, of, render, run
+
+UPDATE = os.environ.get("EBBTIDE_UPDATE_GOLDEN") == "1"
+
+
+def operator_options(*sets):
+    """The rendered Deployment's arguments, read by the real command."""
+    container = of("Deployment", manifests(*sets))["spec"]["template"]["spec"]["containers"][0]
+    assert container["args"][0] == "operator"
+    with operator_command.make_context("ebbtide operator", list(container["args"][1:])) as context:
+        return options_from(dict(context.params))
+
+
+@pytest.mark.parametrize("name", ["default", "everything"])
+def test_the_chart_renders_as_recorded(name):
+    rendered = render("-f", str(HERE / f"{name}.values.yaml"), "--set", "crds.enabled=false")
+    text = re.sub(
+        r"^rules:\n(?:  .*\n)+", "rules: []  # the table of permissions, see below\n", rendered, flags=re.MULTILINE
+    )
+    golden = HERE / f"{name}.golden.yaml"
+    if UPDATE:
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8"), "EBBTIDE_UPDATE_GOLDEN=1 records the new rendering"
+
+
+def test_the_readme_lists_every_value_with_its_default_and_meaning():
+    readme, values = CHART / "README.md", CHART / "values.yaml"
+    if UPDATE:
+        values_table.update(readme, values)
+    text = readme.read_text(encoding="utf-8")
+    assert values_table.with_table(text, values.read_text(encoding="utf-8")) == text
+
+
+def test_every_value_stands_in_the_schema_and_nothing_else_is_allowed():
+    def walk(values, schema, path):
+        assert schema["additionalProperties"] is False, path
+        assert set(schema["properties"]) - {"global", "claims"} == set(values), path
+        for key, value in values.items():
+            inner = schema["properties"][key]
+            if isinstance(value, dict) and "properties" in inner and path != "resources":
+                walk(value, inner, key)
+
+    walk(
+        yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8")),
+        json.loads((CHART / "values.schema.json").read_text(encoding="utf-8")),
+        "",
+    )
+
+
+def test_the_definitions_are_the_generated_ones_and_are_kept():
+    generated = {one.name: one.read_text(encoding="utf-8") for one in (ROOT / "crds").glob("*.yaml")}
+    copied = {one.name: one.read_text(encoding="utf-8") for one in (CHART / "crd-files").glob("*.yaml")}
+    assert copied == generated, "make generate copies them"
+    rendered = [one for one in manifests(crds=True) if one["kind"] == "CustomResourceDefinition"]
+    assert len(rendered) == len(generated) > 0
+    wanted = {
+        one["metadata"]["name"]: one["spec"] for one in (yaml.load(text, Loader=LOADER) for text in generated.values())
+    }
+    assert {one["metadata"]["name"]: one["spec"] for one in rendered} == wanted
+    assert {one["metadata"]["annotations"]["helm.sh/resource-policy"] for one in rendered} == {"keep"}
+
+
+def test_the_definitions_can_be_dropped_or_left_out():
+    dropped = of("CustomResourceDefinition", manifests("crds.keep=false", crds=True), "trainingjobs.ebbtide.dev")
+    assert "helm.sh/resource-policy" not in dropped["metadata"].get("annotations", {})
+    assert not [one for one in manifests() if one["kind"] == "CustomResourceDefinition"]
+
+
+def test_helm_lint_finds_nothing():
+    done = run("lint", str(CHART), "--strict", "--set", PROMETHEUS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "[WARNING]" not in done.stdout
+    assert "[ERROR]" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("sets", "sentence"),
+    [
+        ([], "metrics.prometheusUrl is empty: without metrics nothing can be judged; set it, for example --set"),
+        (["metrics.prometheusUrl=prometheus:9090"], "at '/metrics/prometheusUrl': 'prometheus:9090' does not match"),
+        ([PROMETHEUS, "metrics.prometheusURL=http://x"], "additional properties 'prometheusURL' not allowed"),
+        ([PROMETHEUS, "enforcement.enabled=yes-please"], "at '/enforcement/enabled': got string, want boolean"),
+        (
+            [PROMETHEUS, "safety.pausedPercentPerHour=101"],
+            "at '/safety/pausedPercentPerHour': maximum: got 101, want 100",
+        ),
+        ([PROMETHEUS, "tickSeconds=0"], "at '/tickSeconds'"),
+        ([PROMETHEUS, "metrics.tokenKey=token"], "set metrics.secretName too"),
+        ([PROMETHEUS, "serviceAccount.create=false"], "serviceAccount.name is empty: name the ServiceAccount to use"),
+    ],
+)
+def test_bad_values_are_refused_with_the_place_and_the_remedy(sets, sentence):
+    done = run("template", "ebbtide", str(CHART), *(part for one in sets for part in ("--set", one)))
+    assert done.returncode != 0
+    assert sentence in done.stderr
+
+
+def test_an_old_cluster_is_refused():
+    done = run("template", "ebbtide", str(CHART), "--set", PROMETHEUS, "--kube-version", "1.32.0")
+    assert done.returncode != 0
+    assert "chart requires kubeVersion: >=1.33-0" in done.stderr
+
+
+def test_the_operator_reads_what_the_deployment_says():
+    options = operator_options()
+    assert options.prometheus_url == "http://prometheus.monitoring:9090"
+    assert (options.namespace, options.lease_name) == ("ebbtide-system", "ebbtide-leader")
+    assert options.enforcement is False
+    assert options.safety == Safety()
+    assert (options.tick_seconds, options.sample_interval_seconds, options.look_back_seconds) == (30.0, 30.0, 7200.0)
+    assert (options.listen_host, options.listen_port) == ("0.0.0.0", 8080)
+
+
+def test_every_value_of_the_operator_reaches_it():
+    options = operator_options(
+        "enforcement.enabled=true", "safety.idlePausesPerHour=0", "safety.pausedPercentPerHour=7",
+        "safety.idleShareJumpPercent=8", "tickSeconds=0.5", "writesPerSecond=1000000", "metrics.labelMode=Plain",
+        "metrics.sampleIntervalSeconds=0.25", "metrics.lookBackSeconds=31536000", "metrics.matchLabels.job=dcgm",
+        "protectedNamespaces={kube-system,team-a}", "currency=EUR", "clusterName=west", "logLevel=debug",
+        "metrics.secretName=prom", "metrics.tokenKey=token", "metrics.caKey=ca.crt",
+    )  # fmt: skip
+    assert options.enforcement is True
+    assert options.safety == Safety(0, 7, 8)
+    assert (options.tick_seconds, options.write_rate) == (0.5, 1_000_000)
+    assert (options.sample_interval_seconds, options.look_back_seconds) == (0.25, 31_536_000)
+    assert (options.label_mode, options.match_labels) == ("Plain", (("job", "dcgm"),))
+    assert options.protected_namespaces == ("kube-system", "team-a")
+    assert (options.currency, options.cluster_name, options.log_level) == ("EUR", "west", "debug")
+    assert options.prometheus_token_file == Path("/etc/ebbtide/prometheus/token")
+    assert options.prometheus_ca_file == Path("/etc/ebbtide/prometheus/ca.crt")
+
+
+def test_the_pod_has_no_right_on_its_node():
+    pod = of("Deployment", manifests())["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
+    assert pod["automountServiceAccountToken"] is False
+
+
+def test_one_replica_that_never_runs_twice():
+    spec = of("Deployment", manifests())["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+
+
+FORBIDDEN = {"secrets", "pods/exec", "serviceaccounts/token", "escalate", "bind", "impersonate"}
+ROLES = {
+    ("ClusterRole", "ebbtide"): rbac.CLUSTER,
+    ("Role", "ebbtide"): rbac.NAMESPACE,
+    ("ClusterRole", "ebbtide-view"): rbac.VIEW,
+    ("ClusterRole", "ebbtide-edit"): rbac.EDITORS,
+}
+
+
+def test_the_roles_are_the_table_of_permissions():
+    rendered = {
+        (one["kind"], one["metadata"]["name"]): one["rules"] for one in manifests() if one["kind"].endswith("Role")
+    }
+    assert rendered == {role: [row.rule() for row in rows] for role, rows in ROLES.items()}
+
+
+def test_writing_pods_is_granted_only_when_asked_for():
+    rules = of("ClusterRole", manifests("attribution.writePods=true"), "ebbtide")["rules"]
+    assert rules == [row.rule() for row in (*rbac.CLUSTER, *rbac.WRITE_PODS)]
+
+
+def test_no_role_has_a_wildcard_or_reaches_secrets_or_may_become_somebody_else():
+    for role in (one for one in manifests("attribution.writePods=true") if one["kind"].endswith("Role")):
+        for rule in role["rules"]:
+            words = {*rule["apiGroups"], *rule["resources"], *rule["verbs"]}
+            assert not {word for word in words if "*" in word}, rule
+            assert not {"secrets", "pods/exec", "serviceaccounts/token", "escalate", "bind", "impersonate"} & words, (
+                rule
+            )
+
+
+def test_the_lease_is_shipped_under_the_name_that_the_role_grants():
+    lease = of("Lease", manifests())
+    assert lease["metadata"]["name"] == rbac.LEASE_NAME
+    assert "spec" not in lease
+    assert "annotations" not in lease["metadata"]
+
+
+def test_view_is_part_of_the_clusters_own_view_and_edit_only_when_asked_for():
+    key = "rbac.authorization.k8s.io/aggregate-to-"
+    view, edit = (of("ClusterRole", manifests(), f"ebbtide-{name}")["metadata"]["labels"] for name in ("view", "edit"))
+    assert view[f"{key}view"] == "true"
+    assert f"{key}edit" not in edit
+    asked = of("ClusterRole", manifests("rbac.aggregateToEdit=true"), "ebbtide-edit")
+    assert asked["metadata"]["labels"][f"{key}edit"] == "true"
+
+
+def test_every_object_is_labelled_as_ours():
+    found = manifests("serviceMonitor.enabled=true")
+    assert {one["metadata"]["labels"]["app.kubernetes.io/part-of"] for one in found} == {"ebbtide"}

@@ -1,0 +1,149 @@
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from ebbtide.cli.checks import metrics
+from ebbtide.cli.checks.line import Mark
+from ebbtide.cli.checks.metrics import Source, of_source
+from tests.unit.cli import fake_cluster
+from tests.unit.cli.fake_cluster import FakeCluster, ebbtide
+from tests.unit.cli.fake_server import FakeServer, catalog, deployment, node
+
+NOW = fake_cluster.NOW.timestamp()
+EXPORTED = {"UUID": "GPU-1", "exported_namespace": "vision", "exported_pod": "train-0", "pod": "exporter-x"}
+PLAIN = {"UUID": "GPU-2", "namespace": "gpu", "pod": "exporter-x"}
+
+
+@pytest.fixture
+def prometheus() -> Iterator["Prometheus"]:
+    server = Prometheus()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+class Prometheus(ThreadingHTTPServer):
+    """Answers every query with `series`, each sampled `age` seconds ago."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.series: list[dict[str, str]] = [EXPORTED, PLAIN]
+        self.age = 4.0
+        self.warnings: list[str] = []
+        self.code = 200
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def lines(self, **more):
+        return [(line.mark, line.message) for line in of_source(Source(self.url, told=True, **more), NOW)]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Prometheus
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        result = [{"metric": one, "value": [NOW, str(NOW - self.server.age)]} for one in self.server.series]
+        data = {"resultType": "vector", "result": result}
+        body = json.dumps({"status": "success", "data": data, "warnings": self.server.warnings}).encode()
+        self.send_response(self.server.code)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        self.send_error(404)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_devices_are_counted_with_the_label_that_names_their_pods(prometheus):
+    found = "2 devices, newest sample 4 s ago; 1 held by a pod (label exported_pod)"
+    assert prometheus.lines() == [(Mark.Ok, f"{prometheus.url} answers"), (Mark.Ok, found)]
+
+
+def test_a_plain_pod_label_is_not_taken_for_the_holder(prometheus):
+    prometheus.series = [PLAIN]
+    assert prometheus.lines()[1][1].endswith("label pod names a pod on 1: the holder, or the exporter itself")
+
+
+def test_no_series_means_no_exporter(prometheus):
+    prometheus.series = []
+    ((_, _), (mark, message)) = prometheus.lines(match_labels=(("job", "dcgm"),))
+    assert mark is Mark.Failed
+    assert (
+        "install dcgm-exporter on the GPU nodes and have it scraped, or correct metrics.matchLabels (job=dcgm)"
+        in message
+    )
+
+
+def test_old_samples_and_incomplete_answers_are_failures(prometheus):
+    prometheus.age = 61
+    assert "newest sample 1 min 1 s ago, older than two intervals" in prometheus.lines()[1][1]
+    prometheus.warnings = ["a store is down"]
+    assert prometheus.lines()[1] == (Mark.Failed, "Prometheus warns that answers are incomplete: a store is down")
+
+
+def test_a_prometheus_that_refuses_is_told_with_the_value_to_change(prometheus):
+    prometheus.code = 403
+    ((mark, message),) = prometheus.lines()
+    assert mark is Mark.Failed
+    assert message.endswith("Set metrics.prometheusUrl of the chart, or give --prometheus-url.")
+
+
+def test_an_address_inside_the_cluster_is_no_failure_from_outside(monkeypatch):
+    monkeypatch.setattr(metrics, "_resolves", lambda _: False)
+    (line,) = of_source(Source("http://prometheus.monitoring:9090", told=False), NOW)
+    assert line.mark is Mark.Skipped
+    assert "kubectl port-forward" in line.message
+
+
+def checked(server: FakeServer, *arguments: str) -> tuple[int, dict[str, tuple[str, str]]]:
+    result = ebbtide(FakeCluster(server=server), "check", "-o", "json", *arguments)
+    return result.code, {one["check"]: (one["result"], one["message"]) for one in json.loads(result.out)}
+
+
+def test_a_fit_cluster_passes(prometheus):
+    server = FakeServer(deployments=[deployment(prometheus.url)], nodes=[node("gpu-0")], catalogs=[catalog()])
+    code, found = checked(server)
+    assert code == 0
+    assert {mark for mark, _ in found.values()} == {"ok"}
+    operator = "Deployment ebbtide-system/ebbtide: 1 of 1 ready; it acts on policies that say Enforce"
+    assert found["operator"][1] == operator
+    assert found["permissions"][1].startswith("ServiceAccount ebbtide-system/tide holds all ")
+    assert found["prices"] == ("ok", "1 of 1 accelerator nodes have a price in USD")
+
+
+def test_a_right_that_is_missing_is_named_with_what_it_is_for():
+    server = FakeServer(deployments=[deployment("")], denied={("jobs", "patch")})
+    code, found = checked(server)
+    assert code == 1
+    message = "ServiceAccount ebbtide-system/tide may not patch jobs.batch, needed for: "
+    assert found["permissions"][1].startswith(message)
+
+
+def test_an_operator_that_is_not_ready_is_a_failure_with_its_logs():
+    code, found = checked(FakeServer(deployments=[deployment("", ready=0)]))
+    assert code == 1
+    assert found["operator"][1].endswith("0 of 1 ready; see kubectl logs -n ebbtide-system deployment/ebbtide")
+
+
+def test_a_node_without_price_is_a_failure_with_its_name():
+    nodes = [node(f"gpu-{number}", "g6.xlarge") for number in range(4)]
+    _, found = checked(FakeServer(deployments=[deployment("")], nodes=nodes, catalogs=[catalog()]))
+    assert found["prices"][0] == "FAIL"
+    assert "4 of 4 accelerator nodes have no price in USD (gpu-0, gpu-1, gpu-2, …): add one" in found["prices"][1]
+
+
+def test_the_text_is_one_line_a_check_and_a_sum():
+    result = ebbtide(FakeCluster(server=FakeServer(deployments=[deployment("")])), "check")
+    assert result.out.splitlines()[0].startswith("ok    API server")
+    assert result.out.splitlines()[-1].endswith("checks failed.") or "is fit." in result.out
+    assert max(map(len, result.out.splitlines())) <= 120

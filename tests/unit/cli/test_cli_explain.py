@@ -1,0 +1,90 @@
+import copy
+import json
+
+import pytest
+
+from tests.unit.cli.fake_cluster import FakeCluster, ebbtide
+from tests.unit.cli.fixture_objects import DONE, IDLE, NEW, PAUSED, POLICY, UNPRICED, annotated
+from tests.unit.cli.golden_output import assert_golden
+
+
+def page(*objects, name="resnet", **more):
+    result = ebbtide(FakeCluster([*objects], **more), "explain", f"tjob/{name}")
+    assert (result.code, result.err) == (0, "")
+    return result.out
+
+
+@pytest.mark.parametrize(
+    ("golden", "job", "policy"),
+    [
+        ("explain-idle", IDLE, POLICY),
+        ("explain-paused", PAUSED, POLICY),
+        ("explain-finished", DONE, POLICY),
+        ("explain-new", NEW, POLICY),
+    ],
+)
+def test_the_page_looks_as_recorded(golden, job, policy):
+    assert_golden(golden, page(job, policy, name=job["metadata"]["name"]))
+
+
+def test_an_unpriced_job_without_policy_looks_as_recorded():
+    name = UNPRICED["metadata"]["name"]
+    result = ebbtide(FakeCluster([UNPRICED]), "explain", f"trainingjob/{name}", "-n", "speech-recognition-research")
+    assert_golden("explain-unpriced", result.out)
+
+
+@pytest.mark.parametrize("job", [IDLE, PAUSED, DONE, NEW])
+def test_no_line_is_wider_than_120_columns(job):
+    assert max(map(len, page(job, POLICY, name=job["metadata"]["name"]).splitlines())) <= 120
+
+
+@pytest.mark.parametrize("word", ["trainingjob", "trainingjobs", "tjob", "TrainingJob", "trainingjobs.ebbtide.dev"])
+def test_kinds_have_the_names_that_kubectl_knows(word):
+    result = ebbtide(FakeCluster([IDLE]), "explain", f"{word}/resnet", "-o", "name")
+    assert result.out == "trainingjob.ebbtide.dev/resnet\n"
+
+
+def test_a_policy_that_may_not_be_read_is_named_all_the_same():
+    text = page(IDLE, POLICY, unreadable=frozenset({"CostPolicy"}))
+    assert "CostPolicy/batch; its numbers cannot be read with your rights, or it is gone" in text
+
+
+def test_numbers_that_are_too_old_are_called_so():
+    old = copy.deepcopy(IDLE)
+    old["status"]["verdict"]["asOf"] = "2026-11-22T10:00:00Z"
+    assert "older than they should be, the operator may be down; kubectl ebbtide check" in " ".join(page(old).split())
+
+
+def test_the_humans_word_is_repeated():
+    text = page(annotated(IDLE, override="Paused"))
+    assert "A person asked for Paused, until that is taken back." in text
+
+
+def test_a_switch_of_the_users_own_comes_first():
+    off = copy.deepcopy(IDLE)
+    off["spec"]["suspend"] = True
+    text = page(off)
+    assert "spec.suspend is true, which always wins: set it to false." in text
+    assert "kubectl ebbtide pause" not in text
+
+
+def test_observe_mode_says_what_would_have_been_done():
+    watched = copy.deepcopy(IDLE)
+    would = {"action": "Pause", "reason": "GPUIdle", "since": "2026-11-22T14:00:00.000Z"}
+    watched["status"]["wouldBe"] = would
+    assert "Observed only: would Pause (GPUIdle) since 14:00:00Z." in page(watched)
+
+
+def test_commands_are_called_as_the_user_called_this_one():
+    result = ebbtide(FakeCluster([IDLE]), "explain", "tjob/resnet", program="ebbtide")
+    assert "  ebbtide keep trainingjob/resnet -n vision --for 4h" in result.out
+    assert "kubectl ebbtide" not in result.out
+
+
+def test_json_is_the_api_object():
+    assert json.loads(ebbtide(FakeCluster([IDLE]), "explain", "tjob/resnet", "-o", "json").out) == IDLE
+
+
+def test_a_status_of_another_version_is_shown_as_far_as_it_is_understood():
+    odd = {**NEW, "status": {"verdict": {"devices": ["?"], "spanSeconds": "x"}, "checks": [{}], "idle": []}}
+    assert "brand-new" in page(odd, name="brand-new")

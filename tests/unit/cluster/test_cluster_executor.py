@@ -1,0 +1,341 @@
+"""What the executor sends, asks and answers. The API server is a stand-in; what it would accept is tested in e2e."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cluster_stand_in import Asked, StandIn, running
+
+from ebbtide.cluster.executor import Executor
+from ebbtide.cluster.views_job import decode_job
+from ebbtide.cluster.views_training_job import decode_training_job
+from ebbtide.cluster.writing import CrashPoint, Gate, NotLeaderError, TokenBucket
+from ebbtide.core.decision import Action, Actor, Verb
+from ebbtide.core.reason import Reason
+from ebbtide.core.workload import Workload, WorkloadKey
+from ebbtide.ports import EventNote, OutcomeKind, StatusWrite
+
+NOW = 1795365436.0
+KEY = WorkloadKey("ns", "TrainingJob", "a")
+OWNER = {"apiVersion": "ebbtide.dev/v1alpha1", "kind": "TrainingJob", "name": "a", "uid": "tj", "controller": True}
+TRAINING_JOB = {
+    "apiVersion": "ebbtide.dev/v1alpha1",
+    "kind": "TrainingJob",
+    "metadata": {"name": "a", "namespace": "ns", "uid": "tj", "resourceVersion": "5"},
+    "spec": {"workers": 2, "template": {"spec": {"containers": [{"name": "c", "image": "i"}]}}},
+}
+
+
+RESTORE = json.dumps(
+    {
+        "v": 1,
+        "kind": "Job",
+        "name": "a",
+        "at": "2026-11-22T16:37:16Z",
+        "by": "Policy",
+        "policy": "",
+        "reason": "GPUIdle",
+        "fields": [{"path": "/spec/suspend", "was": False, "set": True}],
+    }
+)
+
+
+class Leader:
+    def __init__(self, *answers: bool) -> None:
+        self.answers = list(answers)
+
+    def may_write(self) -> bool:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+def job(version: str = "7", *, suspend: bool = False, owners: Any = (OWNER,), **metadata: Any) -> dict[str, Any]:
+    meta = {"name": "a", "namespace": "ns", "uid": "job", "resourceVersion": version, "ownerReferences": list(owners)}
+    return {"kind": "Job", "apiVersion": "batch/v1", "metadata": {**meta, **metadata}, "spec": {"suspend": suspend}}
+
+
+def workload(target: dict[str, Any] | None = None) -> Workload:
+    seed = decode_training_job(json.dumps(TRAINING_JOB).encode())[1]
+    if target is None:
+        return seed
+    return replace(seed, target=decode_job(json.dumps(target).encode())[1].target)
+
+
+def action(verb: Verb, **more: Any) -> Action:
+    return Action(verb, KEY, Reason.GPUIdle, "m", policy="CostPolicy/p", **more)
+
+
+@asynccontextmanager
+async def executing(stand_in: StandIn, folder: Path, leader: Leader | None = None) -> AsyncIterator[Executor]:
+    async with running(stand_in, folder) as client:
+        yield Executor(
+            client,
+            leader or Leader(True),
+            lease_namespace="ops",
+            lease_name="lease",
+            clock=lambda: NOW,
+            crash=CrashPoint(),
+            instance="me",
+        )
+
+
+def gets(asked: Asked) -> bool:
+    return asked.method == "GET"
+
+
+def writes(stand_in: StandIn) -> list[Asked]:
+    return [one for one in stand_in.asked if one.method != "GET"]
+
+
+async def test_an_observed_action_makes_no_call(tmp_path: Path) -> None:
+    stand_in = StandIn()
+    async with executing(stand_in, tmp_path, Leader(False)) as executor:
+        outcome = await executor.execute(action(Verb.Pause, observed=True), workload(job()))
+    assert (outcome.kind, stand_in.asked) == (OutcomeKind.Observed, [])
+
+
+@pytest.mark.parametrize("verb", list(Verb))
+async def test_who_does_not_lead_writes_nothing(tmp_path: Path, verb: Verb) -> None:
+    stand_in = StandIn()
+    async with executing(stand_in, tmp_path, Leader(False)) as executor:
+        assert (await executor.execute(action(verb), workload(job()))).kind is OutcomeKind.NotLeader
+        assert (await executor.write_breaker(NOW)).kind is OutcomeKind.NotLeader
+    assert writes(stand_in) == []
+
+
+async def test_leadership_is_asked_again_at_the_last_moment(tmp_path: Path) -> None:
+    stand_in = StandIn()
+    stand_in.answer(200, job(), when=gets)
+    async with executing(stand_in, tmp_path, Leader(True, False)) as executor:
+        assert (await executor.execute(action(Verb.Pause), workload(job()))).kind is OutcomeKind.NotLeader
+    assert writes(stand_in) == []
+
+
+async def test_a_pause_is_exactly_one_write(tmp_path: Path) -> None:
+    stand_in = StandIn()
+    stand_in.answer(200, job(), when=gets)
+    stand_in.answer(200, job("8", suspend=True))
+    async with executing(stand_in, tmp_path) as executor:
+        assert (await executor.execute(action(Verb.Pause), workload(job()))).kind is OutcomeKind.Done
+        assert executor.writes == 1
+    (patch,) = writes(stand_in)
+    assert patch.query == {"fieldManager": "ebbtide"}
+    assert patch.body["spec"] == {"suspend": True}
+    assert patch.body["metadata"]["resourceVersion"] == "7"
+    assert json.loads(patch.body["metadata"]["annotations"]["ebbtide.dev/restore"])["reason"] == "GPUIdle"
+
+
+@pytest.mark.parametrize(
+    ("name", "there", "want"),
+    [
+        ("changed since the decision", job("8"), "changed since it was seen"),
+        ("replaced by another", {**job(), "metadata": {**job()["metadata"], "uid": "other"}}, "was replaced"),
+    ],
+)
+async def test_what_is_not_as_the_decision_saw_it_is_planned_again(
+    tmp_path: Path, name: str, there: Any, want: str
+) -> None:
+    stand_in = StandIn()
+    stand_in.answer(200, there, when=gets)
+    async with executing(stand_in, tmp_path) as executor:
+        outcome = await executor.execute(action(Verb.Pause), workload(job()))
+    assert outcome.kind is OutcomeKind.Conflict, name
+    assert want in outcome.message
+    assert writes(stand_in) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "want"),
+    [
+        *((404, OutcomeKind.Conflict), (409, OutcomeKind.Conflict), (403, OutcomeKind.Denied)),
+        *((422, OutcomeKind.Rejected), (400, OutcomeKind.Rejected), (429, OutcomeKind.RateLimited)),
+        *((401, OutcomeKind.Denied), (500, OutcomeKind.Failed), (503, OutcomeKind.Failed)),
+    ],
+)
+async def test_every_refusal_is_an_outcome_with_its_sentence(tmp_path: Path, status: int, want: OutcomeKind) -> None:
+    stand_in = StandIn()
+    stand_in.answer(200, job(), when=gets)
+    stand_in.refuse(status, "Reason", "the server's own sentence")
+    async with executing(stand_in, tmp_path) as executor:
+        outcome = await executor.execute(action(Verb.Pause), workload(job()))
+    assert (outcome.kind, outcome.message) == (want, "the server's own sentence")
+
+
+async def test_a_server_that_is_gone_is_an_outcome_too(tmp_path: Path) -> None:
+    stand_in = StandIn()
+    async with executing(stand_in, tmp_path) as executor:
+        executor._client._api.configuration.host = "http://127.0.0.1:9"
+        outcome = await executor.execute(action(Verb.Create), workload())
+    assert outcome.kind is OutcomeKind.Failed
+    assert "cannot reach the API server" in outcome.message
+
+
+async def test_after_the_start_of_a_users_job_its_fields_are_given_up(tmp_path: Path) -> None:
+    restore = {"ebbtide.dev/restore": RESTORE}
+    paused = job(suspend=True, owners=(), annotations=restore)
+    fields = [{"manager": "kubectl"}, {"manager": "ebbtide"}]
+    stand_in = StandIn()
+    stand_in.answer(200, paused, when=gets)
+    stand_in.answer(200, job("8", owners=(), managedFields=fields))
+    stand_in.refuse(409, "Conflict", "somebody was faster")
+    async with executing(stand_in, tmp_path) as executor:
+        outcome = await executor.execute(action(Verb.Resume), workload(paused))
+    start, give_up = writes(stand_in)
+    assert outcome.kind is OutcomeKind.Done, "what happens to the second patch does not undo the first"
+    assert start.body["spec"] == {"suspend": False}
+    assert give_up.body == {"metadata": {"resourceVersion": "8", "managedFields": [{"manager": "kubectl"}]}}
+
+
+async def test_a_job_of_ours_keeps_our_fields(tmp_path: Path) -> None:
+    held = job(suspend=True)
+    stand_in = StandIn()
+    stand_in.answer(200, held, when=gets)
+    stand_in.answer(200, job("8", managedFields=[{"manager": "ebbtide"}]))
+    async with executing(stand_in, tmp_path) as executor:
+        assert (await executor.execute(action(Verb.Start), workload(held))).kind is OutcomeKind.Done
+    assert len(writes(stand_in)) == 1
+
+
+async def test_a_job_that_somebody_suspended_starts_only_for_a_human(tmp_path: Path) -> None:
+    theirs = job(suspend=True, owners=())
+    for by, want in ((Actor.Policy, OutcomeKind.Unchanged), (Actor.User, OutcomeKind.Done)):
+        stand_in = StandIn()
+        stand_in.answer(200, theirs, when=gets)
+        stand_in.answer(200, job("8", owners=()))
+        async with executing(stand_in, tmp_path) as executor:
+            assert (await executor.execute(action(Verb.Resume, by=by), workload(theirs))).kind is want
+
+
+async def test_create_makes_the_service_first_and_both_strictly(tmp_path: Path) -> None:
+    stand_in = StandIn()
+    stand_in.answer(200, TRAINING_JOB, when=gets)
+    stand_in.answer(201, {})
+    stand_in.answer(201, {})
+    async with executing(stand_in, tmp_path) as executor:
+        assert (await executor.execute(action(Verb.Create), workload())).kind is OutcomeKind.Done
+    assert [one.path.rsplit("/", 1)[1] for one in writes(stand_in)] == ["services", "jobs"]
+    assert all(one.query["fieldValidation"] == "Strict" for one in writes(stand_in))
+
+
+@pytest.mark.parametrize(
+    ("name", "owners", "want"),
+    [("ours", [OWNER], OutcomeKind.Unchanged), ("a stranger's", [], OutcomeKind.Conflict)],
+)
+async def test_a_name_that_is_taken(tmp_path: Path, name: str, owners: Any, want: OutcomeKind) -> None:
+    stand_in = StandIn()
+    stand_in.answer(200, TRAINING_JOB, when=gets)
+    stand_in.answer(201, {}, when=lambda asked: asked.path.endswith("services"))
+    stand_in.refuse(409, "AlreadyExists", 'jobs "a" already exists', when=lambda asked: asked.method == "POST")
+    stand_in.answer(200, job(owners=owners), when=gets)
+    async with executing(stand_in, tmp_path) as executor:
+        outcome = await executor.execute(action(Verb.Create), workload())
+    assert outcome.kind is want, name
+    assert want is OutcomeKind.Unchanged or outcome.message.startswith("NameConflict: a Job named a exists")
+
+
+async def test_a_training_job_that_was_replaced_gets_no_job(tmp_path: Path) -> None:
+    stand_in = StandIn()
+    stand_in.answer(200, {**TRAINING_JOB, "metadata": {**TRAINING_JOB["metadata"], "uid": "new"}}, when=gets)
+    async with executing(stand_in, tmp_path) as executor:
+        assert (await executor.execute(action(Verb.Create), workload())).kind is OutcomeKind.Conflict
+    assert writes(stand_in) == []
+
+
+async def test_status_goes_to_the_subresource_under_its_own_manager(tmp_path: Path) -> None:
+    stand_in = StandIn()
+    stand_in.answer(200, {})
+    async with executing(stand_in, tmp_path) as executor:
+        await executor.write_status(StatusWrite("PriceCatalog", "", "main", "u", {"conditions": []}))
+    (apply,) = writes(stand_in)
+    assert apply.path == "/apis/ebbtide.dev/v1alpha1/pricecatalogs/main/status"
+    assert apply.query == {"fieldManager": "ebbtide-status", "force": "true"}
+    assert apply.body["status"] == {"conditions": []}
+
+
+async def test_the_breaker_is_an_annotation_of_the_lease(tmp_path: Path) -> None:
+    stand_in = StandIn()
+    stand_in.answer(200, {})
+    async with executing(stand_in, tmp_path) as executor:
+        await executor.write_breaker(NOW)
+    (patch,) = writes(stand_in)
+    assert patch.path == "/apis/coordination.k8s.io/v1/namespaces/ops/leases/lease"
+    assert patch.body == {"metadata": {"annotations": {"ebbtide.dev/breaker-until": "2026-11-22T16:37:16Z"}}}
+
+
+async def test_an_event_is_said_once_and_again_after_it_failed(tmp_path: Path) -> None:
+    note = EventNote(KEY, "tj", "Warning", "GPUIdle", "Warn", "é" * 1000)
+    stand_in = StandIn()
+    stand_in.refuse(500, "InternalError", "not now")
+    stand_in.answer(201, {})
+    async with executing(stand_in, tmp_path) as executor:
+        kinds = [(await executor.publish(note)).kind for _ in range(3)]
+    assert kinds == [OutcomeKind.Failed, OutcomeKind.Done, OutcomeKind.Unchanged]
+    body = writes(stand_in)[1].body
+    assert (body["reason"], body["action"], body["type"], body["reportingInstance"]) == (
+        "GPUIdle",
+        "Warn",
+        "Warning",
+        "me",
+    )
+    assert body["regarding"]["apiVersion"] == "ebbtide.dev/v1alpha1"
+    assert len(body["note"].encode()) <= 1024
+    assert body["note"].endswith("…")
+
+
+# -- the gate -------------------------------------------------------------------------------------------------------
+
+
+async def test_the_bucket_lets_a_burst_through_and_then_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, slept = [0.0], []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(round(seconds, 3))
+
+    monkeypatch.setattr("ebbtide.cluster.writing.asyncio.sleep", sleep)
+    bucket = TokenBucket(per_second=20, burst=3, clock=lambda: now[0])
+    for _ in range(5):
+        await bucket.take()
+    assert slept == [0.05, 0.1], "the fourth waits one twentieth of a second, the fifth two"
+    now[0] = 100.0
+    await bucket.take()
+    assert len(slept) == 2
+
+
+async def test_leadership_lost_while_waiting_stops_the_write() -> None:
+    gate = Gate(Leader(False), TokenBucket(), CrashPoint())
+    with pytest.raises(NotLeaderError):
+        await gate.send(lambda: pytest.fail("must not be sent"))
+    assert gate.sent == 0
+
+
+@pytest.mark.parametrize("text", ["x", "1", "1:during", ":before", "-1:after"])
+def test_a_crash_point_that_cannot_be_read_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="write NUMBER:before or NUMBER:after"):
+        CrashPoint.from_environment({"EBBTIDE_CRASH_AT": text})
+    assert CrashPoint.from_environment({}) == CrashPoint()
+
+
+@pytest.mark.parametrize(("point", "want"), [("2:before", "1"), ("2:after", "12")])
+def test_a_crash_point_kills_right_before_or_right_after_its_write(point: str, want: str) -> None:
+    program = """
+import asyncio
+from ebbtide.cluster.writing import CrashPoint, Gate, TokenBucket
+class Leader:
+    def may_write(self): return True
+gate = Gate(Leader(), TokenBucket(), CrashPoint.from_environment())
+async def write(text): print(text, end="", flush=True)
+async def main():
+    for text in "123": await gate.send(lambda: write(text))
+asyncio.run(main())
+"""
+    environment = {**os.environ, "EBBTIDE_CRASH_AT": point}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert done.stdout == want

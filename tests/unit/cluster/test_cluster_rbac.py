@@ -1,0 +1,94 @@
+"""The table of permissions, the chart's files made from it, and the checks at the start."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from cluster_stand_in import StandIn, running
+
+from ebbtide.cluster import rbac
+from ebbtide.cluster.preflight import missing_for_operator, preflight
+
+SERVED = {"resources": [{"name": name + sub} for name in ("trainingjobs", "costpolicies", "pricecatalogs")
+                        for sub in ("", "/status")]}  # fmt: skip
+
+
+def test_the_charts_rules_are_those_of_the_table() -> None:
+    assert rbac.differences(rbac.DEFAULT_DIRECTORY) == []
+
+
+def test_generating_twice_changes_nothing_and_a_difference_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rbac.main([str(tmp_path)]) == 0
+    assert rbac.main(["--check", str(tmp_path)]) == 0
+    (tmp_path / "cluster-rules.yaml").write_text("[]")
+    (tmp_path / "view-rules.yaml").unlink()
+    assert rbac.main(["--check", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "cluster-rules.yaml differs" in said
+    assert "view-rules.yaml is missing" in said
+
+
+@pytest.mark.parametrize("name", list(rbac.FILES))
+def test_no_rule_reaches_secrets_or_everything(name: str) -> None:
+    for rule in yaml.safe_load(rbac.render()[name]):
+        words = {*rule["apiGroups"], *rule["resources"], *rule["verbs"]}
+        assert not words & {"*", "secrets", "configmaps", "pods/exec", "escalate", "impersonate", "bind"}
+
+
+def test_the_operator_deletes_nothing_and_creates_no_lease() -> None:
+    for row in (*rbac.CLUSTER, *rbac.NAMESPACE):
+        assert not {"delete", "deletecollection"} & set(row.verbs), row
+    (lease,) = rbac.NAMESPACE
+    assert lease.name == rbac.LEASE_NAME
+    assert "create" not in lease.verbs
+
+
+async def test_a_fit_cluster_passes_every_check(tmp_path: Path) -> None:
+    stand_in = StandIn()
+    stand_in.answer(200, {"gitVersion": "v1.36.4"}, when=lambda asked: asked.path == "/version")
+    stand_in.answer(200, SERVED, when=lambda asked: asked.path == "/apis/ebbtide.dev/v1alpha1")
+    for _ in range(200):
+        stand_in.answer(201, {"status": {"allowed": True}}, when=lambda asked: asked.method == "POST")
+    async with running(stand_in, tmp_path) as client:
+        findings = await preflight(client, namespace="ops")
+    assert [one for one in findings if not one.ok] == []
+    reviews = [one.body["spec"]["resourceAttributes"] for one in stand_in.asked if one.method == "POST"]
+    assert {"group": "batch", "resource": "jobs", "verb": "patch"} in reviews
+    assert {"resource": "trainingjobs", "group": "ebbtide.dev", "subresource": "status", "verb": "patch"} in reviews
+
+
+async def test_what_is_missing_is_named_with_its_remedy(tmp_path: Path) -> None:
+    stand_in = StandIn()
+    stand_in.answer(200, {"gitVersion": "v1.36.4"}, when=lambda asked: asked.path == "/version")
+    only = {"resources": [{"name": "trainingjobs"}, {"name": "trainingjobs/status"}]}
+    stand_in.answer(200, only, when=lambda asked: asked.path == "/apis/ebbtide.dev/v1alpha1")
+    stand_in.refuse(404, "NotFound", "no lease", when=lambda asked: "leases" in asked.path)
+    for _ in range(200):
+        stand_in.answer(201, {"status": {"allowed": False}}, when=lambda asked: asked.method == "POST")
+    async with running(stand_in, tmp_path) as client:
+        findings = await preflight(client, namespace="ops")
+    said = {one.name: one.message for one in findings if not one.ok}
+    assert "CRD trainingjobs.ebbtide.dev" not in said
+    assert "kubectl apply -f crds/" in said["CRD costpolicies.ebbtide.dev"]
+    assert "install the chart" in said["Lease ops/ebbtide-leader"]
+    assert said["permission patch trainingjobs/status.ebbtide.dev"] == (
+        "may not patch: needed for verdicts, reasons and costs; install the chart with rbac.create=true"
+    )
+
+
+async def test_the_operator_does_not_start_without_api_server_or_kinds(tmp_path: Path) -> None:
+    stand_in = StandIn()
+    stand_in.refuse(503, "ServiceUnavailable", "starting up")
+    async with running(stand_in, tmp_path) as client:
+        assert await missing_for_operator(client) == ["API server: starting up"]
+        stand_in.refuse(404, "NotFound", "no such group", when=lambda asked: asked.path.startswith("/apis/ebbtide"))
+        missing = await missing_for_operator(client)
+        stand_in.answer(200, SERVED, when=lambda asked: asked.path.startswith("/apis/ebbtide"))
+        assert await missing_for_operator(client) == []
+    assert [one.split(":")[0] for one in missing] == [
+        "CRD trainingjobs.ebbtide.dev",
+        "CRD costpolicies.ebbtide.dev",
+        "CRD pricecatalogs.ebbtide.dev",
+    ]

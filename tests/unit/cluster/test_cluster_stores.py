@@ -1,0 +1,150 @@
+"""What a tick looks at: TrainingJobs joined with their Jobs and pods, and how fresh it is."""
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cluster_stand_in import StandIn, running
+
+from ebbtide.cluster.adapter import KubernetesCluster
+from ebbtide.cluster.client import Client
+from ebbtide.cluster.executor import Executor
+from ebbtide.cluster.stores import FRESH_SECONDS, Stores
+from ebbtide.cluster.views_job import OwnedJob, decode_job
+from ebbtide.cluster.views_pod import decode_pod
+from ebbtide.cluster.views_training_job import decode_training_job
+from ebbtide.core.decision import Action, Verb
+from ebbtide.core.reason import Reason
+from ebbtide.core.workload import Intent, Pod, Workload
+from ebbtide.ports import OutcomeKind, StatusWrite
+
+NOW = 1_800_000_000.0
+
+
+def workload(name: str, uid: str) -> Workload:
+    spec = {"template": {"spec": {"containers": [{"name": "c"}]}}}
+    document = {"metadata": {"name": name, "namespace": "ns", "uid": uid, "resourceVersion": "1"}, "spec": spec}
+    return decode_training_job(json.dumps(document).encode())[1]
+
+
+def job(name: str, uid: str, owner: str = "", kind: str = "TrainingJob") -> OwnedJob:
+    owners = [{"uid": owner, "kind": kind, "apiVersion": "ebbtide.dev/v1alpha1", "controller": True}] if owner else []
+    meta = {"name": name, "namespace": "ns", "uid": uid, "resourceVersion": "1", "ownerReferences": owners}
+    return decode_job(json.dumps({"metadata": meta, "spec": {}}).encode())[1]
+
+
+def pod(uid: str, owner: str) -> Pod:
+    owners = [{"uid": owner, "kind": "Job", "controller": True}]
+    meta = {"name": uid, "namespace": "ns", "uid": uid, "resourceVersion": "1", "ownerReferences": owners}
+    return decode_pod(json.dumps({"metadata": meta, "spec": {}}).encode())[1]
+
+
+def stores(client: Any = None, now: list[float] | None = None) -> Stores:
+    clock = now or [NOW]
+    return Stores(client or Client.__new__(Client), lease_namespace="ops", lease_name="lease", clock=lambda: clock[0])
+
+
+def test_a_job_with_our_uid_is_the_target_and_its_pods_are_the_workloads() -> None:
+    found = stores()
+    found.training_jobs.put("tj", workload("a", "tj"))
+    found.jobs.put("job", job("a", "job", owner="tj"))
+    found.pods.put("p1", pod("p1", "job"))
+    found.pods.put("p2", pod("p2", "somebody"))
+    state = found.state()
+    (one,) = state.workloads
+    assert one.target is not None
+    assert one.target.uid == "job"
+    assert [each.uid for each in state.pods[one.key]] == ["p1"]
+
+
+def test_a_job_of_that_name_without_our_uid_is_foreign() -> None:
+    for stranger in (job("a", "job"), job("a", "job", owner="x", kind="CronJob")):
+        found = stores()
+        found.training_jobs.put("tj", workload("a", "tj"))
+        found.jobs.put("job", stranger)
+        (one,) = found.state().workloads
+        assert one.foreign_target
+        assert one.target is None
+
+
+def test_the_job_of_a_deleted_predecessor_is_neither_ours_nor_foreign() -> None:
+    found = stores()
+    found.training_jobs.put("tj", workload("a", "tj"))
+    found.jobs.put("job", job("a", "job", owner="predecessor"))
+    (one,) = found.state().workloads
+    assert (one.target, one.foreign_target) == (None, False)
+
+
+def test_a_joined_workload_follows_every_change_of_both_sides() -> None:
+    found = stores()
+    found.training_jobs.put("tj", workload("a", "tj"))
+    assert found.state().workloads[0].target is None
+    found.jobs.put("job", job("a", "job", owner="tj"))
+    first = found.state().workloads[0]
+    assert found.state().workloads[0] is first, "unchanged: the same object again"
+    found.training_jobs.put("tj", replace(workload("a", "tj"), generation=2))
+    second = found.state().workloads[0]
+    assert (second.generation, second.target is not None) == (2, True)
+    found.jobs.remove("job", None)
+    assert found.state().workloads[0].target is None
+    found.training_jobs.remove("tj", None)
+    assert found.state().workloads == []
+
+
+def test_a_store_that_was_never_listed_or_is_too_old_is_said() -> None:
+    now = [NOW]
+    found = stores(now=now)
+    assert found.state().unfresh == "pods have not been listed yet"
+    for reflector in found.reflectors:
+        reflector._synced.set()
+        reflector.last_heard_at = NOW
+    assert found.state().unfresh == ""
+    now[0] = NOW + FRESH_SECONDS + 1
+    found.reflectors[0].last_heard_at = now[0]
+    found.reflectors[1].problem = "cannot read jobs.batch: the connection broke"
+    assert found.state().unfresh == (
+        "nothing heard of jobs.batch for 301 s: cannot read jobs.batch: the connection broke"
+    )
+
+
+class Leader:
+    def may_write(self) -> bool:
+        return True
+
+
+async def test_what_its_owner_changed_since_the_decision_is_left_alone(tmp_path: Path) -> None:
+    stand_in = StandIn()
+    async with running(stand_in, tmp_path) as client:
+        found = stores(client)
+        cluster = KubernetesCluster(found, Executor(client, Leader(), lease_namespace="ops", lease_name="lease"))
+        found.training_jobs.put("tj", workload("a", "tj"))
+        found.jobs.put("job", job("a", "job", owner="tj"))
+        state = await cluster.observe()
+        action = Action(Verb.Pause, state.workloads[0].key, Reason.GPUIdle, "m")
+        found.training_jobs.put("tj", replace(workload("a", "tj"), intent=Intent(keep_until=NOW)))
+        outcome = await cluster.execute(None, action)  # type: ignore[arg-type]  # the adapter looks at the action
+        assert outcome.kind is OutcomeKind.Conflict
+        assert "its owner changed it since this was decided" in outcome.message
+        gone = await cluster.write_status(StatusWrite("TrainingJob", "ns", "a", "another-uid", {}))
+        assert gone.kind is OutcomeKind.Conflict
+    assert stand_in.asked == []
+
+
+def test_observing_fifty_thousand_pods_takes_no_time_worth_naming() -> None:
+    found = stores()
+    found.training_jobs.replace({f"tj{n}": workload(f"a{n}", f"tj{n}") for n in range(5000)}, None)
+    found.jobs.replace({f"j{n}": job(f"a{n}", f"j{n}", owner=f"tj{n}") for n in range(5000)}, None)
+    found.pods.replace(
+        {f"p{n}": replace(PROTOTYPE, uid=f"p{n}", owner_uid=f"j{n % 5000}") for n in range(50_000)}, None
+    )
+    found.state()
+    began = time.perf_counter()
+    state = found.state()
+    seconds = time.perf_counter() - began
+    assert sum(len(pods) for pods in state.pods.values()) == 50_000
+    assert seconds < 0.05, f"{seconds * 1000:.0f} ms: the event loop may be held for 50 ms"
+
+
+PROTOTYPE = pod("p", "j")

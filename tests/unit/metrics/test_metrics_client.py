@@ -1,0 +1,158 @@
+"""What the transport does with everything a Prometheus, or something in front of it, may answer."""
+
+import time
+
+import pytest
+from prometheus_double import PrometheusDouble, Reply, error, matrix, ok
+
+from ebbtide.metrics.answers import MetricsError
+from ebbtide.metrics.client import Limits, PrometheusClient
+
+ROW = ({"UUID": "GPU-1"}, [(10.0, "1.5"), (20.0, "NaN")])
+
+
+def ask(double: PrometheusDouble, **settings):
+    client = PrometheusClient(double.url, **settings)
+    try:
+        return client.query_range("up", 10, 20, 10)
+    finally:
+        client.close()
+
+
+def refusal(double: PrometheusDouble, **settings) -> str:
+    with pytest.raises(MetricsError) as caught:
+        ask(double, **settings)
+    return str(caught.value)
+
+
+def test_the_query_travels_in_the_body_and_not_in_the_address(double):
+    double.reply = lambda _: matrix([ROW])
+    answer = ask(double)
+    (request,) = double.requests
+    assert (request.method, request.path) == ("POST", "/api/v1/query_range")
+    assert request.form == {
+        "query": "up", "start": "10.000", "end": "20.000", "step": "10.000", "timeout": "30000ms",
+    }  # fmt: skip
+    assert request.headers["Accept-Encoding"] == "gzip"
+    assert [(row.metric, row.values) for row in answer.series()] == [ROW]
+
+
+def test_an_instant_query_gives_one_value_per_series(double):
+    result = [{"metric": {"a": "b"}, "value": [10.5, "3"]}]
+    double.reply = lambda _: ok({"resultType": "vector", "result": result})
+    client = PrometheusClient(double.url)
+    (sample,) = client.query("up", 10.5).samples()
+    client.close()
+    assert (sample.metric, sample.value) == ({"a": "b"}, (10.5, "3"))
+    assert double.requests[0].form["time"] == "10.500"
+
+
+def test_a_trailing_slash_of_the_address_does_not_matter(double):
+    double.reply = lambda _: matrix([])
+    client = PrometheusClient(double.url + "/")
+    assert len(client.query_range("up", 1, 2, 1)) == 0
+    client.close()
+    assert double.requests[0].path == "/api/v1/query_range"
+
+
+def test_warnings_and_infos_are_kept(double):
+    double.reply = lambda _: matrix([ROW], warnings=["a store did not answer"], infos=["not a counter"])
+    answer = ask(double)
+    assert answer.warnings == ("a store did not answer",)
+    assert answer.infos == ("not a counter",)
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_what_fails_once_is_asked_again_although_it_is_a_post(double, status):
+    replies = [error(status, "unavailable", "starting"), matrix([ROW])]
+    double.reply = lambda _: replies.pop(0)
+    assert len(ask(double)) == 1
+
+
+def test_a_body_cut_short_is_no_answer(double):
+    double.reply = lambda _: Reply(matrix([ROW]).body, cut=True)
+    assert "cannot be asked" in refusal(double)
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (error(400, "bad_data", "parse error at char 3"), "refused (400): bad_data: parse error at char 3."),
+        (error(422, "execution", "too many samples"), "refused (422): execution: too many samples."),
+        (error(503, "timeout", "query timed out"), "refused (503): timeout: query timed out."),
+        (Reply(b"<html>Bad Gateway</html>", 502), "refused (502): Bad Gateway."),
+        (Reply(b"", 401), "refused (401): Unauthorized."),
+        (Reply(b"", 302, {"Location": "https://login.example"}), "redirects to https://login.example"),
+        (Reply(b"<html>please log in</html>"), "something that is not its JSON"),
+        (Reply(b""), "something that is not its JSON"),
+        (Reply(b"{}"), "without data"),
+        (ok({"resultType": "vector", "result": []}), "with vector instead of a matrix"),
+        (ok({"resultType": "scalar", "result": [1, "1"]}), "with scalar instead of a matrix"),
+    ],
+    ids=lambda value: value[:24] if isinstance(value, str) else str(value.status),
+)
+def test_every_refusal_is_one_sentence_with_the_reason(double, reply, words):
+    double.reply = lambda _: reply
+    told = refusal(double)
+    assert words in told
+    assert told.startswith("Prometheus ")
+    assert told.endswith(".")
+
+
+def test_a_row_of_the_wrong_form_is_an_error_when_it_is_read(double):
+    double.reply = lambda _: ok({"resultType": "matrix", "result": [{"metric": {}, "histograms": []}]})
+    with pytest.raises(MetricsError):
+        list(ask(double).series())
+
+
+def test_nobody_listening_is_told_by_name():
+    client = PrometheusClient("http://127.0.0.1:9")
+    with pytest.raises(MetricsError, match=r"Prometheus at http://127.0.0.1:9 cannot be asked: .*refused"):
+        client.query("up", 1)
+    client.close()
+
+
+def test_a_silent_server_is_given_up_after_the_limit_and_not_asked_again(double):
+    double.reply = lambda _: Reply(matrix([ROW]).body, silent_seconds=1.5)
+    began = time.monotonic()
+    assert "cannot be asked" in refusal(double, limits=Limits(seconds=0.3))
+    assert time.monotonic() - began < 1.2
+    assert len(double.requests) == 1
+
+
+def test_a_dripping_answer_ends_at_the_limit_although_every_read_succeeds(double):
+    double.reply = lambda _: Reply(matrix([ROW] * 9).body, drip_seconds=0.05)
+    began = time.monotonic()
+    assert "did not finish" in refusal(double, limits=Limits(seconds=0.5))
+    assert time.monotonic() - began < 2.0
+
+
+def test_an_answer_is_stopped_at_the_size_limit_counted_unpacked(double):
+    double.reply = lambda _: matrix([({"pad": "x" * 100}, [])] * 2000)  # 230 kB, packed to one or two
+    with pytest.raises(MetricsError, match="more than 100000 bytes") as caught:
+        ask(double, limits=Limits(answer_bytes=100_000))
+    assert caught.value.oversize
+
+
+def test_the_token_is_read_again_for_each_request(double, tmp_path):
+    token = tmp_path / "token"
+    double.reply = lambda _: matrix([])
+    client = PrometheusClient(double.url, token_file=token)
+    for text in ("first\n", "second\n"):
+        token.write_text(text)
+        client.query_range("up", 1, 2, 1)
+    client.close()
+    assert [request.headers["Authorization"] for request in double.requests] == ["Bearer first", "Bearer second"]
+
+
+def test_a_missing_token_file_is_told(double, tmp_path):
+    assert "token file" in refusal(double, token_file=tmp_path / "absent")
+    assert not double.requests
+
+
+def test_a_ca_bundle_is_what_the_server_is_checked_against(tmp_path):
+    bundle = tmp_path / "absent.pem"
+    client = PrometheusClient("https://127.0.0.1:9", ca_file=bundle)
+    with pytest.raises(MetricsError, match=r"absent\.pem"):
+        client.query("up", 1)
+    client.close()

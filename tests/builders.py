@@ -197,7 +197,6 @@ def sample(book: EvidenceBook, holder: Pod, at: Instant, *, busy: bool) -> None:
         readings = (
             (Signal.Utilisation, 90.0 if busy else 0.0),
             (Signal.Engine, 0.8 if busy else 0.0),
-            (Signal.Tensor, 0.5 if busy else 0.0),
             (Signal.Power, BUSY_WATTS if busy else IDLE_WATTS),
         )
         for signal, value in readings:

@@ -21,8 +21,8 @@ READY_AFTER = 20.0
 """Seconds from a Job's start to its pod being Ready."""
 
 
-class Crash(Exception):
-    """The process dies here."""
+class KilledError(Exception):
+    """The process ends here."""
 
 
 class FakeClock:
@@ -114,7 +114,7 @@ class FakeCluster:
         self.statuses: list[StatusWrite] = []
         self.events: list[EventNote] = []
         self.answers: Callable[[str], Outcome] = lambda _: DONE
-        """What the API server says to a verb, or to "status"; raise Crash to die before the write."""
+        """What the API server says to a verb, or to "status"; raise KilledError to die before the write."""
         self.crash_after: str = ""
         """Die after this verb was done, before anybody hears of it."""
 
@@ -155,7 +155,7 @@ class FakeCluster:
             self.actions.append(action)
             self._apply(self.jobs[action.workload.name], action)
         if self.crash_after == action.verb:
-            raise Crash
+            raise KilledError
         return answer
 
     async def write_status(self, write: StatusWrite) -> Outcome:
@@ -268,18 +268,18 @@ class World:
         self.clock.time += seconds
         return await self.engine.tick()
 
-    async def run_for(self, seconds: float) -> None:
+    async def run_for(self, seconds: float, *, step: float = INTERVAL) -> None:
         """Ticks for so long."""
         end = self.clock.time + seconds
         while self.clock.time < end:
-            await self.tick()
+            await self.tick(step)
 
-    async def run_until(self, reached: Callable[[], bool], *, within: float) -> Instant:
+    async def run_until(self, reached: Callable[[], bool], *, within: float, step: float = INTERVAL) -> Instant:
         """Ticks until something is so; the instant of that tick."""
         end = self.clock.time + within
         while not reached():
             assert self.clock.time < end, f"not reached within {within:.0f} s"
-            await self.tick()
+            await self.tick(step)
         return self.clock.time
 
     def status(self, name: str = "resnet") -> dict[str, Any]:

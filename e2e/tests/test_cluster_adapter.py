@@ -116,7 +116,7 @@ class Adapter:
 
 @asynccontextmanager
 async def adapter(kubeconfig: Path) -> AsyncIterator[Adapter]:
-    lease = {"lease_namespace": OPERATIONS, "lease_name": rbac.LEASE_NAME}
+    lease: Any = {"lease_namespace": OPERATIONS, "lease_name": rbac.LEASE_NAME}
     async with await connect(kubeconfig=str(kubeconfig), user_agent="adapter-test") as client:
         stores = Stores(client, **lease)
         executor = Executor(client, Leader(), **lease)
@@ -306,7 +306,7 @@ async def test_a_strangers_job_of_that_name_is_left_alone(crds: Plane, operator:
 
 
 @pytest.mark.parametrize("point", ["1:before", "1:after", "2:before", "2:after"])
-async def test_killed_at_any_write_of_a_create_there_is_one_job_in_the_end(
+def test_killed_at_any_write_of_a_create_there_is_one_job_in_the_end(
     crds: Plane, operator: Path, namespace: str, point: str
 ) -> None:
     crds.apply(training_job(namespace, workers=2))

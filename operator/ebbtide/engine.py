@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TypeVar
+from zlib import crc32
 
 import structlog
 
@@ -277,7 +278,7 @@ def _log_action(action: Action, outcome: Outcome) -> None:
 
 def _spread(uid: str) -> float:
     """Zero to ten minutes, fixed per object."""
-    return sum(uid.encode()) % 600
+    return crc32(uid.encode()) % 600
 
 
 async def _bounded(work: Iterable[Awaitable[T]]) -> list[T]:

@@ -17,6 +17,7 @@ from tests.bench.fleet import Fleet, text
 
 BOOKMARK_SECONDS = 60.0
 GROUP = "ebbtide.dev"
+_VERSION = '"resourceVersion":"1000"'
 OWN = ("trainingjobs", "costpolicies", "pricecatalogs")
 
 
@@ -42,7 +43,8 @@ class Collection:
         body = text(self._make(index))
         if index in self._status:
             version, status = self._status[index]
-            return f'{body[:-1].replace("1000", version, 1)},"status":{status}}}'
+            written = body[:-1].replace(_VERSION, f'"resourceVersion":"{version}"', 1)
+            return f'{written},"status":{status}}}'
         return body
 
     def find(self, namespace: str, name: str) -> int:

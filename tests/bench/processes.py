@@ -1,6 +1,5 @@
 """Processes of a bench: started, asked over HTTP, and stopped whatever happens."""
 
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +9,8 @@ from typing import Any
 
 import requests
 
+from e2e.plane.process import Component, Guard
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -18,19 +19,17 @@ class BenchError(Exception):
 
 
 @contextmanager
-def running(argv: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A program with its output in a file; ended with the block."""
-    with log.open("ab") as output:
-        process = subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+def running(argv: Sequence[str], log: Path) -> Iterator[int]:
+    """A program with its output in a file, ended with the block or with this process; gives its process ID."""
+    guard = Guard()
+    component = Component(log.stem, argv, log, guard, cwd=ROOT)
+    component.start()
     try:
-        yield process
+        assert component.pid is not None
+        yield component.pid
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        component.stop()
+        guard.close()
 
 
 def module(name: str, *words: str) -> list[str]:

@@ -93,8 +93,8 @@ class World:
             *(f"--look-back-seconds={self._scale.look_back}", f"--namespace={LEASE[0]}", f"--lease-name={LEASE[1]}"),
             *more,
         ]
-        with running(argv, self.folder / "operator.log") as process:
-            yield process.pid
+        with running(argv, self.folder / "operator.log") as pid:
+            yield pid
 
     def live(self, *more: str, quiet: bool) -> Run:
         """One life: from the start until nothing is written any more, and then 20 ticks if `quiet`."""

@@ -64,7 +64,9 @@ def worlds(draw):
         mig = draw(st.sampled_from(["", "", "", "/1"]))
         world.pod(f"w-{pod}", ready=draw(st.sampled_from([0, 0, 0, 30, 65])), devices=count)
         for number in range(count):
-            world.device(f"GPU-{pod if draw(st.integers(0, 9)) else 0}-{number}{mig}", f"w-{pod}", **draw(device_tracks()))
+            world.device(
+                f"GPU-{pod if draw(st.integers(0, 9)) else 0}-{number}{mig}", f"w-{pod}", **draw(device_tracks())
+            )
     return world
 
 
@@ -160,7 +162,9 @@ def clock_start(world: World, devices) -> float:
 @st.composite
 def idle_worlds(draw):
     """Gangs that are cleanly idle after minute 20."""
-    world = World(MINUTES, IdleRule(after_seconds=3000, warn_seconds=600, grace_seconds=0, never_used_after_seconds=3000))
+    world = World(
+        MINUTES, IdleRule(after_seconds=3000, warn_seconds=600, grace_seconds=0, never_used_after_seconds=3000)
+    )
     first_busy = draw(st.sampled_from([0, 90]))
     for rank in range(draw(st.integers(1, 3))):
         world.pod(f"w-{rank}").device(
@@ -198,7 +202,7 @@ def test_losing_all_series_of_a_device_is_never_idle(world, rank):
 
 @given(idle_worlds(), st.integers(0, 2), st.sets(st.integers(31, 69), min_size=5))
 def test_more_than_a_tenth_missing_is_never_idle(world, rank, gone):
-    """The span holds the 40 samples of minutes 31 to 70; that of minute 70 is due only now, so it is not missing yet."""
+    """The span holds the 40 samples of minutes 31 to 70; that of minute 70 is due only now, so not missing yet."""
     lost = f"w-{rank % len(world.pods)}"
     assert "Unknown" in rebuilt(world, lambda pod, _, now: pod == lost and now in gone).says()
 
@@ -223,14 +227,18 @@ def test_dropping_samples_of_an_active_gang_makes_it_idle_only_within_the_tolera
         now = START + MINUTES * MINUTE
         for pod, signals in upto_now(world, now):
             kept = {
-                signal: {at: v for at, v in samples.items() if not (pod == f"w-{rank}" and (at - START) / MINUTE in gone)}
+                signal: {
+                    at: v for at, v in samples.items() if not (pod == f"w-{rank}" and (at - START) / MINUTE in gone)
+                }
                 for signal, samples in signals.items()
             }
             assert all(at <= now - found.span_seconds for at in busy_times(world, kept))
             assert_covered(kept, now - found.span_seconds, now)
 
 
-@given(idle_worlds(), st.sets(st.integers(32, 68), min_size=1, max_size=2), st.integers(0, 2), st.sets(st.integers(31, 69)))
+@given(
+    idle_worlds(), st.sets(st.integers(32, 68), min_size=1, max_size=2), st.integers(0, 2), st.sets(st.integers(31, 69))
+)
 def test_with_an_energy_counter_dropping_busy_samples_never_makes_active_idle(world, busy, rank, gone):
     """The busy minutes drew 600 W: whatever is dropped, the counter shows it."""
     name = f"w-{rank % len(world.pods)}"

@@ -1,5 +1,6 @@
 """Stories over a whole engine: the real plan, evidence and status against a cluster and a Prometheus in memory."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from ebbtide.core.snapshot import Policy
 from ebbtide.core.workload import Breaker, Checkpoint, Namespace
 from ebbtide.ports import Outcome, OutcomeKind
 from tests.builders import HOUR, MINUTE, SHORT_IDLE, policy, unreadable_policy
-from tests.fakes import Crash, FakeCluster, World
+from tests.fakes import KilledError, FakeCluster, World
 
 LONG = 2 * HOUR
 
@@ -296,7 +297,7 @@ class TestHumansAndTheLever:
 
     async def three_times(self, world: World) -> None:
         for _ in range(3):
-            await world.run_until(world.is_paused, within=8 * HOUR)
+            await world.run_until(world.is_paused, within=8 * HOUR, step=MINUTE)
             await world.tick()
             world.cluster.jobs["resnet"].unsuspend(world.clock.time)
             await world.tick()
@@ -306,7 +307,7 @@ class TestHumansAndTheLever:
         await self.three_times(world)
         assert world.told("Forget") == ["ResumedByUser", "ResumedByUser", "ConflictingController"]
         assert world.condition("Succeeded") == ("Unknown", "ConflictingController")
-        await world.run_for(8 * HOUR)
+        await world.run_for(8 * HOUR, step=10 * MINUTE)
         assert not world.is_paused()
         assert world.condition("Succeeded") == ("Unknown", "ConflictingController")
 
@@ -314,7 +315,7 @@ class TestHumansAndTheLever:
         world = idle_world()
         await self.three_times(world)
         world.cluster.jobs["resnet"].edit_spec(labels=(("tier", "batch"), ("new", "yes")))
-        await world.run_until(world.is_paused, within=8 * HOUR)
+        await world.run_until(world.is_paused, within=8 * HOUR, step=MINUTE)
 
     async def test_a_new_policy_ends_the_conflict(self) -> None:
         world = idle_world()
@@ -322,7 +323,7 @@ class TestHumansAndTheLever:
         await world.tick()
         [old] = world.cluster.policies
         world.cluster.policies = [replace(old, generation=old.generation + 1)]
-        await world.run_until(world.is_paused, within=8 * HOUR)
+        await world.run_until(world.is_paused, within=8 * HOUR, step=MINUTE)
 
     async def test_a_job_that_somebody_else_suspended_is_left_as_it_is(self) -> None:
         world = idle_world()
@@ -363,8 +364,8 @@ class TestLeaving:
     async def test_at_most_twenty_a_minute_however_often_the_engine_ticks(self) -> None:
         world = World()
         for number in range(50):
-            world.cluster.add(f"job-{number:02}")
-        await world.run_until(lambda: len(world.cluster.done(Verb.Pause)) == 50, within=LONG)
+            world.cluster.add(f"job-{number:02}", accelerators=1)
+        await world.run_until(lambda: len(world.cluster.done(Verb.Pause)) == 50, within=LONG, step=MINUTE)
         await world.tick()
         world.cluster.policies = []
         for _ in range(10):
@@ -425,10 +426,10 @@ class TestRefusals:
         world = idle_world()
         limits = {"limits": {"pausesPerWorkloadPerDay": 2, "minimumRunSeconds": 0}}
         world.cluster.policies = [policy(idle={**SHORT_IDLE, "resumeAfterSeconds": 60}, spec=limits)]
-        await world.run_for(6 * HOUR)
+        await world.run_for(4 * HOUR, step=MINUTE)
         assert len(world.cluster.done(Verb.Pause)) == 2
         assert world.condition("Succeeded") == ("Unknown", "TooManyPauses")
-        await world.run_until(lambda: len(world.cluster.done(Verb.Pause)) == 3, within=24 * HOUR)
+        await world.run_until(lambda: len(world.cluster.done(Verb.Pause)) == 3, within=24 * HOUR, step=10 * MINUTE)
 
     async def test_a_humans_pauses_do_not_use_up_the_policys(self) -> None:
         world = idle_world()
@@ -476,7 +477,7 @@ class TestFleet:
         limits = {"idle_pauses_per_hour": 0, "paused_percent_per_hour": 0, "idle_share_jump_percent": 0, **safety}
         world = World(safety=Safety(**limits))
         for number in range(size):
-            world.cluster.add(f"job-{number:02}")
+            world.cluster.add(f"job-{number:02}", accelerators=1)
         return world
 
     def paused(self, world: World) -> int:
@@ -484,67 +485,67 @@ class TestFleet:
 
     async def test_ten_percent_of_the_devices_an_hour(self) -> None:
         world = self.fleet(paused_percent_per_hour=10)
-        await world.run_until(lambda: self.paused(world) > 0, within=LONG)
-        await world.run_for(50 * MINUTE)
+        await world.run_until(lambda: self.paused(world) > 0, within=LONG, step=MINUTE)
+        await world.run_for(50 * MINUTE, step=MINUTE)
         assert self.paused(world) == 3
         assert sorted(world.condition("Succeeded", name)[1] for name in world.cluster.jobs).count("TooManyPauses") == 27
-        await world.run_for(20 * MINUTE)
+        await world.run_for(20 * MINUTE, step=MINUTE)
         assert self.paused(world) == 6
 
     async def test_percent_does_not_count_in_a_small_fleet(self) -> None:
         world = self.fleet(size=19, paused_percent_per_hour=10)
-        await world.run_for(HOUR)
+        await world.run_for(HOUR, step=MINUTE)
         assert self.paused(world) == 19
 
     async def test_pauses_an_hour(self) -> None:
         world = self.fleet(size=5, idle_pauses_per_hour=2)
-        await world.run_for(HOUR)
+        await world.run_for(HOUR, step=MINUTE)
         assert self.paused(world) == 2
 
     async def test_a_fleet_that_goes_idle_at_once_opens_the_breaker_for_an_hour(self) -> None:
         world = self.fleet(idle_share_jump_percent=30)
-        busy_until(world, world.clock.time + HOUR)
-        opened = await world.run_until(lambda: world.cluster.breaker.open_until is not None, within=LONG)
+        busy_until(world, world.clock.time + 20 * MINUTE)
+        opened = await world.run_until(lambda: world.cluster.breaker.open_until is not None, within=LONG, step=MINUTE)
         assert world.cluster.breaker.open_until == opened + HOUR
-        await world.run_for(HOUR - 60)
+        await world.run_for(HOUR - 120, step=MINUTE)
         assert self.paused(world) == 0
         assert world.condition("Succeeded", "job-00") == ("Unknown", "CircuitBreakerOpen")
-        await world.run_for(5 * MINUTE)
+        await world.run_for(5 * MINUTE, step=MINUTE)
         assert self.paused(world) == 30
 
     async def test_a_human_resets_the_breaker(self) -> None:
         world = self.fleet(idle_share_jump_percent=30)
-        busy_until(world, world.clock.time + HOUR)
-        await world.run_until(lambda: world.cluster.breaker.open_until is not None, within=LONG)
-        await world.run_for(10 * MINUTE)
+        busy_until(world, world.clock.time + 20 * MINUTE)
+        await world.run_until(lambda: world.cluster.breaker.open_until is not None, within=LONG, step=MINUTE)
+        await world.run_for(10 * MINUTE, step=MINUTE)
         assert self.paused(world) == 0
         world.cluster.breaker = Breaker(world.cluster.breaker.open_until, world.clock.time)
-        await world.run_for(2 * MINUTE)
+        await world.run_for(2 * MINUTE, step=MINUTE)
         assert self.paused(world) == 30
 
     async def test_the_breaker_survives_a_restart(self) -> None:
         world = self.fleet(idle_share_jump_percent=30)
-        busy_until(world, world.clock.time + HOUR)
-        await world.run_until(lambda: world.cluster.breaker.open_until is not None, within=LONG)
+        busy_until(world, world.clock.time + 20 * MINUTE)
+        await world.run_until(lambda: world.cluster.breaker.open_until is not None, within=LONG, step=MINUTE)
         world.restart()
-        await world.run_for(50 * MINUTE)
+        await world.run_for(50 * MINUTE, step=MINUTE)
         assert self.paused(world) == 0
 
     async def test_a_restart_of_the_operator_is_no_jump(self) -> None:
         world = self.fleet(idle_share_jump_percent=30)
         for stored in world.cluster.jobs.values():
             stored.annotate(never_pause=True)
-        await world.run_for(LONG)
+        await world.run_for(LONG, step=MINUTE)
         world.restart()
         world.metrics.up = False
-        await world.run_for(5 * MINUTE)
+        await world.run_for(5 * MINUTE, step=MINUTE)
         world.metrics.up = True
-        await world.run_for(5 * MINUTE)
+        await world.run_for(5 * MINUTE, step=MINUTE)
         assert world.cluster.breaker.open_until is None
 
     async def test_work_that_started_together_and_was_never_used_is_no_jump(self) -> None:
         world = self.fleet(idle_share_jump_percent=30)
-        await world.run_for(LONG)
+        await world.run_for(40 * MINUTE, step=MINUTE)
         assert world.cluster.breaker.open_until is None
         assert self.paused(world) == 30
 
@@ -555,7 +556,7 @@ class TestFleet:
         for stored in world.cluster.jobs.values():
             stored.status.pop("pause", None)
         world.restart()
-        await world.run_for(20 * MINUTE)
+        await world.run_for(20 * MINUTE, step=MINUTE)
         assert self.paused(world) == 2
 
 
@@ -563,7 +564,7 @@ class TestCrashes:
     async def test_killed_between_the_pause_and_its_status(self) -> None:
         world = idle_world()
         world.cluster.crash_after = "Pause"
-        with pytest.raises(Crash):
+        with pytest.raises(KilledError):
             await world.run_for(LONG)
         assert world.is_paused()
         assert "pause" not in world.status()
@@ -581,11 +582,11 @@ class TestCrashes:
 
         def die(what: str) -> Outcome:
             if what == "Pause":
-                raise Crash
+                raise KilledError
             return Outcome(OutcomeKind.Done)
 
         world.cluster.answers = die
-        with pytest.raises(Crash):
+        with pytest.raises(KilledError):
             await world.run_for(LONG)
         assert not world.is_paused()
         world.cluster.answers = lambda _: Outcome(OutcomeKind.Done)
@@ -598,7 +599,7 @@ class TestCrashes:
         await world.tick()
         world.cluster.jobs["resnet"].unsuspend(world.clock.time)
         world.cluster.crash_after = "Forget"
-        with pytest.raises(Crash):
+        with pytest.raises(KilledError):
             await world.tick()
         world.cluster.crash_after = ""
         world.restart()
@@ -650,7 +651,7 @@ class TestQuiet:
         world = World()
         world.metrics.busy = lambda name, at: True
         for number in range(20):
-            world.cluster.add(f"job-{number:02}", uid=f"{number:02}")
+            world.cluster.add(f"job-{number:02}", uid=f"{number:02}", accelerators=1)
         await world.run_for(30 * MINUTE)
         started = world.clock.time
         world.cluster.statuses.clear()
@@ -746,8 +747,6 @@ class TestPolicies:
 
 class TestTheLoop:
     async def test_it_survives_a_failing_tick_and_stops_when_told(self) -> None:
-        import asyncio
-
         world = idle_world(tick_seconds=0.01)
         stop, seen = asyncio.Event(), 0
         observe = FakeCluster.observe

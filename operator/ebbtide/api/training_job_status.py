@@ -60,6 +60,10 @@ class PauseStatus(ApiModel):
     """Pauses in the last 24 hours, this one included."""
     reverts: Count = 0
     """How often within 24 hours a human undid it."""
+    message: Message = ""
+    """The sentence with the numbers that led to it."""
+    evidence: "VerdictStatus | None" = None
+    """The verdict that led to it, with its devices: the proof outlives the pods."""
 
 
 class OverrideStatus(ApiModel):

@@ -58,6 +58,11 @@ class TrainingJob:
         found = _at(self.raw, "status", *path)
         return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
 
+    def words(self, *path: str) -> list[str]:
+        """A list of plain words in the status."""
+        found = _at(self.raw, "status", *path)
+        return [str(one) for one in found] if isinstance(found, list) else []
+
     def condition(self, kind: str) -> Mapping[str, Any]:
         """A condition; empty where it is absent."""
         return next((one for one in self.items("conditions") if one.get("type") == kind), {})

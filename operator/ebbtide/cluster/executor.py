@@ -1,5 +1,6 @@
 """The only writer. One action in, one outcome out; errors are outcomes and never exceptions."""
 
+import asyncio
 import logging
 import socket
 import time
@@ -29,6 +30,10 @@ MANAGER: Final = "ebbtide"
 STATUS_MANAGER: Final = "ebbtide-status"
 
 LEVERS: Final[Mapping[str, Lever]] = {JOBS.kind: JobLever()}
+
+_CONFLICT: Final = 409
+_GIVE_UP_ATTEMPTS: Final = 5
+_GIVE_UP_SECONDS: Final = 0.1
 
 Document = Mapping[str, Any]
 _log = logging.getLogger(__name__)
@@ -162,18 +167,22 @@ class Executor:
     async def _give_up_fields(self, resource: Resource, document: Document) -> None:
         """Once nothing is stored on an object of a user, own nothing of it: else their next apply is a conflict.
 
-        Done after the fact and best effort: what it misses, the next resume of that object gives up.
+        The object's own controller writes its status at just that moment, so this is tried a few times. What it misses
+        all the same, the next resume of that object gives up.
         """
-        annotations = document["metadata"].get("annotations") or {}
-        if patches.is_ours(document) or keys.RESTORE in annotations:
-            return
-        step = patches.without_our_fields(document, MANAGER)
-        if not step.patch:
-            return
-        try:
-            await self._patch(resource, document, step)
-        except ApiError as error:
-            _log.warning("fields of %s stay owned by %s: %s", document["metadata"]["name"], MANAGER, error.message)
+        for attempt in range(_GIVE_UP_ATTEMPTS):
+            step = _without_our_fields(document)
+            if not step.patch:
+                return
+            try:
+                await self._patch(resource, document, step)
+            except ApiError as error:
+                if error.status != _CONFLICT:
+                    _log.warning("fields stay owned by %s: %s", MANAGER, error.message)
+                    return
+                await asyncio.sleep(_GIVE_UP_SECONDS * attempt)
+                meta = document["metadata"]
+                document = await self._client.get(resource, meta.get("namespace", ""), meta["name"])
 
     async def _create(self, action: Action, workload: Workload) -> Outcome:
         key = workload.key
@@ -222,6 +231,13 @@ class Executor:
         except Exception as error:  # noqa: BLE001 - the engine goes on with the next action, whatever happens here
             _log.exception("a write failed unexpectedly")
             return Outcome(OutcomeKind.Failed, repr(error))
+
+
+def _without_our_fields(document: Document) -> Step:
+    annotations = document["metadata"].get("annotations") or {}
+    if patches.is_ours(document) or keys.RESTORE in annotations:
+        return Step(message="is ours while it is held")
+    return patches.without_our_fields(document, MANAGER)
 
 
 def _start(action: Action, document: Document, lever: Lever) -> Step:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from ebbtide.api.fields import parse_timestamp
 from ebbtide.core.status import fingerprint
 from ebbtide.core.workload import Instant, Memory, PauseRecord, StoredCondition
@@ -62,6 +64,8 @@ def _pause(stored: Mapping[str, Any]) -> PauseRecord | None:
         count_today=_count(stored, "countToday", 1),
         reverts=_count(stored, "reverts", 0),
         ended_at=_time(stored, "endTime"),
+        message=_text(stored, "message"),
+        evidence=msgspec.json.encode(evidence).decode() if (evidence := stored.get("evidence")) else "",
     )
 
 

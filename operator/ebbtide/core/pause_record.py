@@ -14,7 +14,8 @@ def pause_record(decision: Decision, done: frozenset[Verb]) -> PauseRecord | Non
     before = _before(situation)
     paused = next((it for it in decision.actions if it.verb is Verb.Pause and not it.observed), None)
     if paused is not None and Verb.Pause in done:
-        return _next_record(before, situation.now, str(paused.reason), str(paused.by))
+        record = _next_record(before, situation.now, str(paused.reason), str(paused.by))
+        return replace(record, message=paused.message)
     restore = situation.target.restore if situation.paused_by_us and situation.target else None
     if restore is not None and Verb.Resume not in done:
         if before is not None and before.ended_at is None:

@@ -133,17 +133,17 @@ def _resumed_lately(situation: Situation) -> bool:
 
 def _decision(each: Ruled, prices: PriceBook) -> Decision:
     situation, ruling = each.situation, each.ruling
-    steps = ruling.countdown
+    steps, hourly = ruling.countdown, _hourly(situation, prices)
     held = sum(pod.accelerators for pod in situation.pods if pod.node)
     return Decision(
         workload=situation.workload.key,
         judgement=situation.judgement,
         deciding=ruling.reason,
         message=ruling.message,
-        actions=ruling.actions,
+        actions=tuple(_with_cost(action, hourly) for action in ruling.actions),
         policy=situation.governing.reference,
         mode="Enforce" if situation.governing.enforce else "Observe",
-        hourly=_hourly(situation, prices),
+        hourly=hourly,
         capacity_class=capacity_class(situation.pods, prices),
         gpus=held,
         warned_at=steps.warned_at if steps and situation.governing.enforce else None,
@@ -153,6 +153,13 @@ def _decision(each: Ruled, prices: PriceBook) -> Decision:
         refused=ruling.refused or _observed_refusal(situation, ruling),
         ruled=each,
     )
+
+
+def _with_cost(action: Action, hourly: HourlyCost | None) -> Action:
+    """People who are warned or paused are told what is at stake."""
+    if action.verb not in {Verb.Warn, Verb.Pause} or hourly is None or hourly.amount is None:
+        return action
+    return replace(action, message=f"{action.message}; it costs {hourly.amount:.2f} {hourly.currency} an hour")
 
 
 def _observed_refusal(situation: Situation, ruling: Ruling) -> Reason | None:

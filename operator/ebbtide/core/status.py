@@ -22,9 +22,10 @@ NO_AMOUNT = "-"
 REFRESH_SECONDS = 3600
 """Numbers that only grow are written again at most this often."""
 
-_WHOLE = ("policy", "jobName", "startTime", "pause", "override", "wouldBe", "gpus", "capacityClass")
+_WHOLE = ("policy", "jobName", "startTime", "override", "wouldBe", "gpus", "capacityClass")
 _STILL_PLANNED = IDLE_VERDICTS | {Verdict.Unknown}
 """A planned step stands while nothing speaks against it, as a warning would."""
+_PROSE = frozenset({"message", "evidence"})
 _COUNTS = ("selected", "idle", "paused", "nextEdge")
 """What a policy's status says besides conditions."""
 
@@ -38,6 +39,7 @@ def fingerprint(status: Mapping[str, Any]) -> str:
     ]
     significant = {
         **{name: status.get(name) for name in _WHOLE},
+        "pause": {name: value for name, value in _mapping(status, "pause").items() if name not in _PROSE},
         "counts": [value for name in _COUNTS if isinstance(value := status.get(name), int | str)],
         "warnedAt": idle.get("warnedAt"),
         "verdict": [verdict.get("value"), verdict.get("reason")],
@@ -85,14 +87,15 @@ def workload_status(decision: Decision, *, done: frozenset[Verb], problem: Probl
     memory = situation.workload.memory
     warned = Verb.Warn in done and not any(action.observed for action in decision.actions)
     warned_at = now if warned else decision.warned_at
+    verdict = _verdict(decision)
     status: dict[str, Any] = {
         "policy": _policy(decision.policy),
         "jobName": situation.target.name if situation.target else None,
         "startTime": stamp_seconds(_start_time(decision)),
-        "verdict": _verdict(decision),
+        "verdict": verdict,
         "checks": [_check(it) for it in checks(decision)],
         "idle": _idle(decision, warned_at),
-        "pause": _pause(pause_record(decision, done)),
+        "pause": _pause(pause_record(decision, done), verdict),
         "override": _override(decision.override),
         "wouldBe": _would_be(decision),
         "gpus": decision.gpus,
@@ -209,9 +212,11 @@ def _idle(decision: Decision, warned_at: Instant | None) -> dict[str, Any] | Non
     return {name: value for name, value in shown.items() if value is not None} or None
 
 
-def _pause(record: PauseRecord | None) -> dict[str, Any] | None:
+def _pause(record: PauseRecord | None, verdict: dict[str, Any]) -> dict[str, Any] | None:
+    """A new pause by policy keeps the verdict that led to it; an old one keeps what it has."""
     if record is None:
         return None
+    fresh = record.ended_at is None and not record.evidence and verdict["value"] in IDLE_VERDICTS
     shown = {
         "since": stamp_exact(record.since),
         "endTime": stamp_exact(record.ended_at),
@@ -219,6 +224,8 @@ def _pause(record: PauseRecord | None) -> dict[str, Any] | None:
         "by": record.by,
         "countToday": record.count_today,
         "reverts": record.reverts,
+        "message": record.message or None,
+        "evidence": verdict if fresh else json.loads(record.evidence or "null"),
     }
     return {name: value for name, value in shown.items() if value is not None}
 

@@ -185,6 +185,10 @@ class PauseRecord:
     count_today: int = 1
     reverts: int = 0
     ended_at: Instant | None = None
+    message: str = ""
+    """The sentence with the numbers that led to it."""
+    evidence: str = ""
+    """status.verdict as it was at the pause, in JSON: the proof outlives the pods it was measured on."""
 
 
 @dataclass(frozen=True, slots=True)

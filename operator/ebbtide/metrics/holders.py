@@ -121,9 +121,10 @@ class Presence:
             yield series.metric, stamps
 
     def survey(self, live_after: Instant, read_before: Instant | None, read_again: Instant) -> tuple[Census, Seen]:
-        """How series sampled after `live_after` (older ones where there is none) name their pods; which samples are there.
+        """How live series name their pods, and which samples there are.
 
-        Counted are samples up to `read_before` and after `read_again`.
+        Live are those sampled after `live_after`, or all where none was. Samples are counted up to `read_before` and
+        after `read_again`.
         """
         live, past = Census(self._profile, self._pods), Census(self._profile, self._pods)
         before = -_NEVER if read_before is None else read_before

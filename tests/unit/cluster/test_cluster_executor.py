@@ -184,13 +184,16 @@ async def test_after_the_start_of_a_users_job_its_fields_are_given_up(tmp_path: 
     stand_in = StandIn()
     stand_in.answer(200, paused, when=gets)
     stand_in.answer(200, job("8", owners=(), managedFields=fields))
-    stand_in.refuse(409, "Conflict", "somebody was faster")
+    stand_in.refuse(409, "Conflict", "the Job controller was faster")
+    stand_in.answer(200, job("9", owners=(), managedFields=fields), when=gets)
+    stand_in.refuse(500, "InternalError", "no luck today")
     async with executing(stand_in, tmp_path) as executor:
         outcome = await executor.execute(action(Verb.Resume), workload(paused))
-    start, give_up = writes(stand_in)
+    start, give_up, again = writes(stand_in)
     assert outcome.kind is OutcomeKind.Done, "what happens to the second patch does not undo the first"
     assert start.body["spec"] == {"suspend": False}
     assert give_up.body == {"metadata": {"resourceVersion": "8", "managedFields": [{"manager": "kubectl"}]}}
+    assert again.body == {"metadata": {"resourceVersion": "9", "managedFields": [{"manager": "kubectl"}]}}
 
 
 async def test_a_job_of_ours_keeps_our_fields(tmp_path: Path) -> None:

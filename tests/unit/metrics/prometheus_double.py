@@ -85,6 +85,7 @@ class PrometheusDouble:
     def _handler(double) -> type[BaseHTTPRequestHandler]:  # noqa: N805
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def handle_one(self) -> None:
                 parts = urlsplit(self.path)

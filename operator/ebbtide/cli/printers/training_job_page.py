@@ -86,7 +86,7 @@ def _headline(it: Explanation, page: Page) -> None:
 def _sentences(it: Explanation) -> list[str]:
     job = it.job
     deciding = str(job.condition("Succeeded").get("message") or "")
-    measured = job.text("verdict", "message")
+    measured = job.text(*_proof(job), "message")
     found = [deciding, "" if measured == NONE else measured, _pause(it), _countdown(it), _would_be(it), _word(it)]
     kept: list[str] = []
     for sentence in found:
@@ -175,16 +175,23 @@ def _policy(it: Explanation) -> str:
     return f"{it.job.policy}: {cost_policy_text.described(it.policy)}"
 
 
+def _proof(job: TrainingJob) -> tuple[str, ...]:
+    """Where the measured numbers stand: while paused, those that led to the pause."""
+    led_to_pause = job.paused and job.items("pause", "evidence", "devices")
+    return ("pause", "evidence") if led_to_pause else ("verdict",)
+
+
 def _judged(job: TrainingJob) -> str:
-    span = job.text("verdict", "spanSeconds")
-    families = ", ".join(str(one) for one in job.raw["status"].get("verdict", {}).get("families") or ())
+    proof = _proof(job)
+    span = job.text(*proof, "spanSeconds")
+    families = ", ".join(job.words(*proof, "families"))
     parts = [
         f"over the last {spoken(int(span))}" if span.isdigit() else "",
-        f"coverage {_percent(job.text('verdict', 'coveragePercent'))}",
-        f"peak {_percent(job.text('verdict', 'peakPercent'))}",
+        f"coverage {_percent(job.text(*proof, 'coveragePercent'))}",
+        f"peak {_percent(job.text(*proof, 'peakPercent'))}",
         f"signals: {families}" if families else "",
     ]
-    return ", ".join(part for part in parts if part) if job.items("verdict", "devices") else "no device was measured"
+    return ", ".join(part for part in parts if part) if job.items(*proof, "devices") else "no device was measured"
 
 
 def _numbers(it: Explanation) -> str:
@@ -221,10 +228,11 @@ def _link(check: Any) -> str:
 
 
 def _devices(it: Explanation, page: Page) -> None:
-    devices = it.job.items("verdict", "devices")
+    proof = _proof(it.job)
+    devices = it.job.items(*proof, "devices")
     if not devices:
         return
-    page.heading("Devices")
+    page.heading("Devices when it was paused" if "evidence" in proof else "Devices")
     rows = [_device(it, device) for device in devices]
     for line in lines(_DEVICES, rows, page.console.width, indent=2):
         page.line(line)

@@ -1,6 +1,6 @@
 # Builds with Docker, BuildKit or buildah. BASE_IMAGE needs Python 3.11 or newer as `python3`; the same image with
 # `venv` is BUILD_IMAGE. On Debian: python3, and python3-venv for the build.
-ARG BASE_IMAGE=docker.io/library/python:3.12-slim
+ARG BASE_IMAGE=python:3.12-slim
 ARG BUILD_IMAGE=${BASE_IMAGE}
 
 FROM ${BUILD_IMAGE} AS build

@@ -234,6 +234,8 @@ class Engine:
         started, decide_started, decided = times
         report = TickReport(planned, outcomes, writes, perf_counter() - started, decided - decide_started, health)
         self._telemetry.tick(report)
+        for failure in planned.failures:
+            log.error("could not decide; it is left alone", workload=str(failure.workload), exc_info=failure.error)
         for action, outcome in outcomes:
             _log_action(action, outcome)
         return report

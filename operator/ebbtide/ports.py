@@ -1,7 +1,7 @@
 """The outside world as the engine sees it. Adapters implement these; only main.py knows which."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -68,7 +68,6 @@ class TickReport:
     seconds: float
     decide_seconds: float
     metrics: MetricsHealth
-    problems: Sequence[str] = field(default=())
 
 
 class Clock(Protocol):

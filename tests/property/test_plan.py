@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 from hypothesis import given
 from hypothesis import settings as profile
@@ -12,14 +13,14 @@ from ebbtide.core.evidence import EvidenceBook
 from ebbtide.core.idle import IDLE_VERDICTS
 from ebbtide.core.intent import Wish
 from ebbtide.core.plan import plan
+from ebbtide.core.reason import Reason
 from ebbtide.core.settings import Safety
 from ebbtide.core.snapshot import Policy, Snapshot
 from ebbtide.core.status import fingerprint, workload_status
-from ebbtide.core.workload import Breaker, Checkpoint, Intent, Memory, Namespace, PauseRecord, Pod, Target, Workload
+from ebbtide.core.workload import Breaker, Checkpoint, Intent, Memory, Namespace, PauseRecord, Pod, Target
 from tests.builders import (
     HOUR,
     NOW,
-    SHORT_IDLE,
     accepted,
     evidence,
     healthy,
@@ -38,7 +39,6 @@ from tests.builders import (
 WARN, IDLE, GRACE = 300, 1200, 60
 MOMENTS = st.one_of(st.none(), st.integers(-7200, 7200).map(lambda seconds: NOW + seconds))
 PAST = st.one_of(st.none(), st.integers(-7200, 0).map(lambda seconds: NOW + seconds))
-OFTEN_TRUE = st.sampled_from([True, True, True, False])
 
 
 @dataclass(frozen=True)
@@ -78,101 +78,129 @@ def running_pod(ready_for: int) -> Pod:
     return pod("resnet-0", ready_at=NOW - ready_for, accelerators=1)
 
 
-@st.composite
-def intents(draw: st.DrawFn) -> Intent:
-    if draw(OFTEN_TRUE):
-        return Intent()
-    return Intent(
-        suspend=draw(st.booleans()),
-        override=draw(st.sampled_from(["", "Paused", "Running"])),
-        override_until=draw(MOMENTS),
-        keep_until=draw(MOMENTS),
-        keep_malformed=draw(st.booleans()),
-        never_pause=draw(st.booleans()),
-        policy_name=draw(st.sampled_from(["", "CostPolicy/batch", "CostPolicy/nobody"])),
-    )
-
-
-@st.composite
-def memories(draw: st.DrawFn) -> Memory:
-    pause = st.builds(
-        PauseRecord,
-        since=st.sampled_from([NOW - 60, NOW - HOUR, NOW - 30 * HOUR]),
-        reason=st.sampled_from(["GPUIdle", "PausedByUser"]),
-        by=st.sampled_from(["Policy", "User"]),
-        count_today=st.integers(0, 5),
-        reverts=st.integers(0, 4),
-        ended_at=PAST,
-    )
-    return Memory(
-        warned_at=draw(st.one_of(st.sampled_from([NOW - 290, NOW - 300, NOW - 310]), PAST)),
-        pause=draw(st.none() | pause),
-        override_until=draw(MOMENTS),
-        override_request=draw(st.sampled_from(["", "", "Running", "Lever", "Malformed", "NeverPause"])),
-        would_be=draw(st.sampled_from([None, ("Warn", "GPUIdle", NOW - 400), ("Pause", "GPUIdle", NOW - 4000)])),
-        conditions=draw(st.sampled_from([(), (accepted(),), (accepted(2),)])),
-    )
-
-
-@st.composite
-def targets(draw: st.DrawFn) -> Target | None:
-    return draw(
-        st.sampled_from(
-            [
-                job(),
-                job(),
-                job(),
-                None,
-                paused_job(),
-                paused_job(by="User", reason="PausedByUser"),
-                paused_job(reason="NobodyKnows"),
-                job(suspended=True),
-                job(suspended=True, restore_unreadable="version 9"),
-                replace(paused_job(), suspended=False),
-            ]
-        )
-    )
-
-
-@st.composite
-def policies(draw: st.DrawFn) -> list[Policy]:
-    if not draw(OFTEN_TRUE):
-        return draw(st.sampled_from([[], [unreadable_policy()]]))
-    spec: dict[str, object] = {"mode": draw(st.sampled_from(["Enforce", "Enforce", "Observe"]))}
-    if draw(st.booleans()):
-        spec["limits"] = {"minimumRunSeconds": draw(st.sampled_from([0, 1800, 7200])), "pausesPerWorkloadPerDay": 3}
-    if draw(st.booleans()):
-        spec["overrides"] = {"neverPause": draw(st.sampled_from(["Allowed", "Denied"])), "maxKeepSeconds": 600}
-    return [policy(spec=spec, idle=draw(st.sampled_from([SHORT_IDLE, SHORT_IDLE, None])))]
+INTENTS = st.builds(
+    Intent,
+    suspend=st.booleans(),
+    override=st.sampled_from(["", "Paused", "Running"]),
+    override_until=MOMENTS,
+    keep_until=MOMENTS,
+    keep_malformed=st.booleans(),
+    never_pause=st.booleans(),
+    policy_name=st.sampled_from(["", "CostPolicy/batch", "CostPolicy/nobody"]),
+)
+PAUSES = st.builds(
+    PauseRecord,
+    since=st.sampled_from([NOW - 60, NOW - HOUR, NOW - 30 * HOUR]),
+    reason=st.sampled_from(["GPUIdle", "PausedByUser"]),
+    by=st.sampled_from(["Policy", "User"]),
+    count_today=st.integers(0, 5),
+    reverts=st.integers(0, 4),
+    ended_at=PAST,
+)
+TARGETS: st.SearchStrategy[Target | None] = st.sampled_from(
+    [
+        None,
+        paused_job(),
+        paused_job(by="User", reason="PausedByUser"),
+        paused_job(reason="NobodyKnows"),
+        job(suspended=True),
+        job(suspended=True, restore_unreadable="version 9"),
+        replace(paused_job(), suspended=False),
+        job(finished=Reason.JobCompleted),
+    ]
+)
+POLICIES: st.SearchStrategy[list[Policy]] = st.sampled_from(
+    [
+        [],
+        [unreadable_policy()],
+        [policy(idle=None)],
+        [policy(spec={"mode": "Observe"})],
+        [policy(spec={"limits": {"minimumRunSeconds": 0, "pausesPerWorkloadPerDay": 3}})],
+        [policy(spec={"limits": {"minimumRunSeconds": 7200}})],
+        [policy(spec={"overrides": {"neverPause": "Denied", "maxKeepSeconds": 600}})],
+    ]
+)
+RIPE: dict[str, object] = {
+    "history": History(1230, 0, frozenset()),
+    "ready_for": 7100,
+    "target": job(),
+    "intent": Intent(),
+    "warned_at": NOW - WARN,
+    "pause": None,
+    "override_until": None,
+    "override_request": "",
+    "would_be": None,
+    "conditions": (accepted(),),
+    "checkpoint": Checkpoint("Periodic", 900),
+    "queue": "",
+    "policies": [policy()],
+    "protected": False,
+    "never_pause": False,
+    "open_until": None,
+    "unfresh": "",
+    "up": True,
+    "reaches_back_to": NOW - 86_400,
+    "enforcement": True,
+}
+"""A world in which the pause is due."""
+DISTURBED: dict[str, st.SearchStrategy[object]] = {
+    "history": HISTORIES,
+    "ready_for": st.sampled_from([10, 700, 2400]),
+    "target": TARGETS,
+    "intent": INTENTS,
+    "warned_at": st.one_of(st.sampled_from([NOW - WARN + 10, NOW - WARN - 10, NOW - 1500]), PAST),
+    "pause": PAUSES,
+    "override_until": MOMENTS,
+    "override_request": st.sampled_from(["Running", "Running;Keep/5", "Lever", "Malformed", "NeverPause"]),
+    "would_be": st.sampled_from([("Warn", "GPUIdle", NOW - 400), ("Pause", "GPUIdle", NOW - 4000)]),
+    "conditions": st.sampled_from([(), (accepted(2),)]),
+    "checkpoint": st.just(Checkpoint()),
+    "queue": st.just("research"),
+    "policies": POLICIES,
+    "protected": st.just(True),
+    "never_pause": st.just(True),
+    "open_until": st.just(NOW + 600),
+    "unfresh": st.just("pods have not been listed yet"),
+    "up": st.just(False),
+    "reaches_back_to": st.just(NOW - 600),
+    "enforcement": st.just(False),
+}
 
 
 @st.composite
 def worlds(draw: st.DrawFn) -> Snapshot:
-    target, ready_for = draw(targets()), draw(st.sampled_from([30, 700, 2400, 7100]))
-    it: Workload = workload(
-        target=target,
+    """The ripe world with up to four things drawn otherwise."""
+    names = draw(st.lists(st.sampled_from(sorted(DISTURBED)), max_size=4, unique=True))
+    return world_of({**RIPE, **{name: draw(DISTURBED[name]) for name in names}})
+
+
+def world_of(said: dict[str, Any]) -> Snapshot:
+    target = said["target"]
+    remembered = ("warned_at", "pause", "override_until", "override_request", "would_be", "conditions")
+    it = workload(
         accelerators=1,
-        intent=draw(intents()),
-        memory=draw(memories()),
-        checkpoint=draw(st.sampled_from([Checkpoint("Periodic", 900), Checkpoint()])),
+        memory=Memory(**{name: said[name] for name in remembered}),
+        **{name: said[name] for name in ("target", "intent", "checkpoint", "queue")},
     )
-    runs = target is not None and not target.suspended
     seen = state(
         it,
-        pods={it.key: (running_pod(ready_for),) if runs else ()},
-        policies=draw(policies()),
-        namespaces={
-            "vision": Namespace("vision", protected=not draw(OFTEN_TRUE), never_pause=not draw(OFTEN_TRUE)),
-        },
-        breaker=Breaker(open_until=draw(st.sampled_from([None, None, NOW + 600]))),
-        unfresh=draw(st.sampled_from(["", "", "", "pods have not been listed yet"])),
+        pods={it.key: (running_pod(said["ready_for"]),) if target and not target.suspended else ()},
+        policies=said["policies"],
+        namespaces={"vision": Namespace("vision", said["protected"], said["never_pause"])},
+        breaker=Breaker(open_until=said["open_until"]),
+        unfresh=said["unfresh"],
     )
     return snapshot(
         seen,
-        book_of(draw(HISTORIES), ready_for),
-        metrics=healthy(up=draw(OFTEN_TRUE), reaches_back_to=draw(st.sampled_from([NOW - 86400, NOW - 600]))),
-        options=settings(enforcement=draw(OFTEN_TRUE), safety=Safety(60, 10, 30)),
+        book_of(said["history"], said["ready_for"]),
+        metrics=healthy(up=said["up"], reaches_back_to=said["reaches_back_to"]),
+        options=settings(enforcement=said["enforcement"], safety=Safety(60, 10, 30)),
     )
+
+
+def test_in_the_ripe_world_the_pause_is_due() -> None:
+    [decision] = plan(world_of(RIPE)).decisions
+    assert idle_pauses(decision)
 
 
 def idle_pauses(decision: Decision) -> list[Action]:
@@ -184,7 +212,7 @@ def idle_pauses(decision: Decision) -> list[Action]:
 
 
 @given(worlds())
-@profile(max_examples=400, deadline=None)
+@profile(max_examples=300, deadline=None)
 def test_no_pause_by_policy_that_any_rule_forbids(world: Snapshot) -> None:
     [decision] = plan(world).decisions
     for _ in idle_pauses(decision):
@@ -200,6 +228,7 @@ def test_no_pause_by_policy_that_any_rule_forbids(world: Snapshot) -> None:
         assert NOW - judgement.idle_since >= IDLE
         assert not situation.protected
         assert situation.word.wish is Wish.Nothing
+        assert not situation.workload.queue
         assert situation.target is not None
         assert not situation.target.suspended
         assert situation.workload.checkpoint.mode != "None"
@@ -221,7 +250,7 @@ def test_a_human_who_wants_it_to_run_is_never_paused(world: Snapshot) -> None:
 
 
 @given(worlds())
-@profile(max_examples=150, deadline=None)
+@profile(max_examples=100, deadline=None)
 def test_one_disruptive_action_at_most(world: Snapshot) -> None:
     [decision] = plan(world).decisions
     assert len(decision.actions) <= 1
@@ -237,7 +266,7 @@ def test_the_same_snapshot_gives_the_same_plan(world: Snapshot) -> None:
 
 
 @given(worlds())
-@profile(max_examples=150, deadline=None)
+@profile(max_examples=100, deadline=None)
 def test_a_stored_original_is_never_replaced(world: Snapshot) -> None:
     [decision] = plan(world).decisions
     target = decision.ruled.situation.target
@@ -248,7 +277,7 @@ def test_a_stored_original_is_never_replaced(world: Snapshot) -> None:
 
 
 @given(worlds())
-@profile(max_examples=150, deadline=None)
+@profile(max_examples=100, deadline=None)
 def test_what_somebody_else_suspended_starts_only_by_a_humans_word(world: Snapshot) -> None:
     [decision] = plan(world).decisions
     target = decision.ruled.situation.target
@@ -258,7 +287,7 @@ def test_what_somebody_else_suspended_starts_only_by_a_humans_word(world: Snapsh
 
 
 @given(worlds())
-@profile(max_examples=150, deadline=None)
+@profile(max_examples=100, deadline=None)
 def test_every_decision_can_be_told(world: Snapshot) -> None:
     [decision] = plan(world).decisions
     status = workload_status(decision, done=frozenset(action.verb for action in decision.actions))

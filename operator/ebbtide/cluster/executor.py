@@ -168,21 +168,27 @@ class Executor:
         """Once nothing is stored on an object of a user, own nothing of it: else their next apply is a conflict.
 
         The object's own controller writes its status at just that moment, so this is tried a few times. What it misses
-        all the same, the next resume of that object gives up.
+        all the same, the next resume of that object gives up; the start itself is done either way.
         """
-        for attempt in range(_GIVE_UP_ATTEMPTS):
-            step = _without_our_fields(document)
-            if not step.patch:
-                return
-            try:
-                await self._patch(resource, document, step)
-            except ApiError as error:
-                if error.status != _CONFLICT:
-                    _log.warning("fields stay owned by %s: %s", MANAGER, error.message)
+        meta = document["metadata"]
+        try:
+            for attempt in range(_GIVE_UP_ATTEMPTS):
+                step = _without_our_fields(document)
+                if not step.patch or await self._was_patched(resource, document, step):
                     return
                 await asyncio.sleep(_GIVE_UP_SECONDS * attempt)
-                meta = document["metadata"]
                 document = await self._client.get(resource, meta.get("namespace", ""), meta["name"])
+        except (ApiError, NotLeaderError) as error:
+            _log.warning("%s %s: fields stay owned by %s: %s", resource.kind, meta["name"], MANAGER, error)
+
+    async def _was_patched(self, resource: Resource, document: Document, step: Step) -> bool:
+        try:
+            await self._patch(resource, document, step)
+        except ApiError as error:
+            if error.status == _CONFLICT:
+                return False
+            raise
+        return True
 
     async def _create(self, action: Action, workload: Workload) -> Outcome:
         key = workload.key

@@ -1,0 +1,1 @@
+"""What is decided: verdicts, policies, limits, prices, status. No I/O, no clock, no framework."""

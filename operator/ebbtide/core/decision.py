@@ -20,6 +20,7 @@ __all__ = [
     "Check",
     "Decision",
     "DeviceFinding",
+    "Failure",
     "FleetFinding",
     "Judgement",
     "Plan",
@@ -152,9 +153,18 @@ class FleetFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """A workload that could not be decided about because of a mistake of ours; nothing is done to it."""
+
+    workload: WorkloadKey
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Result of core.plan.plan: one decision per workload, in key order."""
 
     now: Instant
     decisions: tuple[Decision, ...]
     fleet: FleetFinding = field(default_factory=FleetFinding)
+    failures: tuple[Failure, ...] = ()

@@ -169,7 +169,8 @@ class DeviceEvidence(Traces):
         """A sample that is not newer than the newest: rare, so exactness comes before speed."""
         head = self.head
         newest_at, newest = head[slot], head[slot + VALUE]
-        if at < newest_at and self._fill_gap(slot, at) and slot < POWER:
+        filled = at < newest_at and self._fill_gap(slot, at)
+        if filled and slot < POWER:
             self._sum_up()
         if slot < POWER:
             if value > newest:
@@ -181,7 +182,8 @@ class DeviceEvidence(Traces):
         if at == newest_at:
             head[slot + VALUE] = max(value, newest)
         if slot == ENERGY and self.meter is not None:
-            self.meter.add_late(Reading(newest_at, newest), Reading(at, value), self._gaps_of(slot))
+            newer = Reading(newest_at, newest)
+            self.meter.add_late(newer, Reading(at, value), self._gaps_of(slot), filled=filled)
 
     def _sum_up(self) -> None:
         """`clean_since` and `hole_end` anew."""

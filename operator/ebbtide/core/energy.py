@@ -46,10 +46,27 @@ class Meter:
         self.points.extend(new)
         self.odd_from = max(self.odd_from, self._newest_odd(known - 2))
 
-    def add_late(self, newest: Reading, late: Reading, gaps: Gaps) -> None:
-        """Take in a reading that is not newer than the newest; `gaps` already know it."""
+    def add_late(self, newest: Reading, late: Reading, gaps: Gaps, *, filled: bool) -> None:
+        """Take in a reading that is not newer than the newest; `gaps` already know it, `filled`: it changed them."""
         if late.at < newest.at and late.millijoules != newest.millijoules:
             self.differs = max(self.differs, late.at)
+        if filled or self._leads(late):
+            self._rebuild(late, gaps)
+
+    def _leads(self, late: Reading) -> bool:
+        """It is the first of its ten minutes, or higher than the point at its time. Repeated readings are neither."""
+        bin_, first = late.at // BIN_SECONDS, None
+        for place in range(len(self.points) - 2, -1, -2):
+            at = self.points[place]
+            if at // BIN_SECONDS < bin_:
+                break
+            if at // BIN_SECONDS == bin_:
+                first = at
+                if at == late.at and late.millijoules > self.points[place + 1]:
+                    return True
+        return first is None or late.at < first
+
+    def _rebuild(self, late: Reading, gaps: Gaps) -> None:
         readings = dict(zip(self.points[::2], self.points[1::2], strict=True))
         readings[late.at] = max(late.millijoules, readings.get(late.at, 0.0))
         edges, kept, bin_before = set(gaps), array("d"), None

@@ -1,11 +1,12 @@
 """plan(snapshot): one verdict and one decision for every workload, under the limits of the fleet. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ebbtide.core import breaker as limits
 from ebbtide.core.breaker import Limits, Managed
 from ebbtide.core.concerns import rule
-from ebbtide.core.decision import Action, Decision, FleetFinding, Plan, Verb, Verdict
+from ebbtide.core.decision import Action, Decision, Failure, FleetFinding, Plan, Verb, Verdict
 from ebbtide.core.idle import IDLE_VERDICTS
 from ebbtide.core.idle_concern import observe_reason
 from ebbtide.core.intent import remembered
@@ -14,7 +15,7 @@ from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import Ruling
 from ebbtide.core.situation import Gatherer, Situation
 from ebbtide.core.snapshot import Snapshot
-from ebbtide.core.workload import HourlyCost, Instant
+from ebbtide.core.workload import HourlyCost, Instant, Workload
 
 LEAVING_PER_MINUTE = 20
 """Resumes of what no policy governs any more are spread (design: "Leaving")."""
@@ -35,10 +36,22 @@ def plan(snapshot: Snapshot) -> Plan:
     gatherer, state = Gatherer(snapshot), snapshot.cluster
     prices = PriceBook(state.catalogs, state.nodes, snapshot.settings.currency, snapshot.now)
     workloads = sorted((it for it in state.workloads if not it.deleting), key=lambda it: it.key)
-    ruled = [Ruled(situation, rule(situation)) for situation in map(gatherer.situation, workloads)]
+    ruled, failures = _rule_all(gatherer, workloads)
     finding, allowed = _fleet(snapshot, ruled)
     ruled = _spread_leaving(_limited(ruled, allowed, snapshot.now))
-    return Plan(snapshot.now, tuple(_decision(each, prices) for each in ruled), finding)
+    return Plan(snapshot.now, tuple(_decision(each, prices) for each in ruled), finding, failures)
+
+
+def _rule_all(gatherer: Gatherer, workloads: Iterable[Workload]) -> tuple[list[Ruled], tuple[Failure, ...]]:
+    """A workload that cannot be decided about is left alone and told of; the others do not wait for it."""
+    ruled, failures = [], []
+    for workload in workloads:
+        try:
+            situation = gatherer.situation(workload)
+            ruled.append(Ruled(situation, rule(situation)))
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not stop the decisions about everyone else
+            failures.append(Failure(workload.key, error))
+    return ruled, tuple(failures)
 
 
 def _fleet(snapshot: Snapshot, ruled: list[Ruled]) -> tuple[FleetFinding, Limits]:

@@ -157,7 +157,7 @@ def _last_class(decision: Decision) -> str | None:
 
 
 def _verdict(decision: Decision) -> dict[str, Any]:
-    judgement, situation = decision.judgement, decision.ruled.situation
+    judgement, situation = described(decision), decision.ruled.situation
     found = {
         "value": str(judgement.verdict),
         "reason": str(judgement.reason),
@@ -169,7 +169,7 @@ def _verdict(decision: Decision) -> dict[str, Any]:
         "peakPercent": _percent(judgement.peak_percent),
         "idleSince": stamp_exact(judgement.idle_since),
         "families": list(judgement.families),
-        "devices": [_device(device) for device in described(decision).devices[:64]],
+        "devices": [_device(device) for device in judgement.devices[:64]],
     }
     return {name: value for name, value in found.items() if value is not None}
 

@@ -18,7 +18,7 @@ _IDLE = (Verdict.Idle, Verdict.NeverUsed)
 def described(tally: Tally, judgement: Judgement, judge_one: Callable[[Case], Hit]) -> Judgement:
     """The judgement with coverage, peak, families, devices, and for idle gangs a sentence that carries them."""
     windows = Case(tally).windows
-    families = _common_families(windows)
+    families = _families(windows)
     coverage = min((window.coverage_percent() for window in windows), default=0.0)
     peak = max((peak for window in windows if (peak := window.peak_percent()) is not None), default=None)
     findings = (_finding(one, judge_one) for one in _singles(tally))
@@ -44,10 +44,9 @@ def _sentence(
     return f"{judgement.message}: peak {percent(peak)} ({limit}), {covered}, {joined(families)} agree"
 
 
-def _common_families(windows: list[Window]) -> tuple[str, ...]:
-    """Families that vouch on every device, in the order of the first."""
-    each = [window.families() for window in windows]
-    return tuple(name for name in each[0] if all(name in families for families in each)) if each else ()
+def _families(windows: list[Window]) -> tuple[str, ...]:
+    """Families that vouch on some device, in order of first sight; on every idle device at least two of them do."""
+    return tuple(dict.fromkeys(name for window in windows for name in window.families()))
 
 
 def _singles(tally: Tally) -> Iterator[Tally]:

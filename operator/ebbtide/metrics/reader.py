@@ -1,5 +1,6 @@
 """What one tick asks and folds, step by step. Synchronous: runs in the worker thread."""
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from ebbtide.metrics.worker import Ticket
 
 _FORGET_SECONDS = 600.0
 """How often old evidence is dropped: too dear for every tick."""
+_UNCHECKED_SECONDS = 60.0
+"""How soon the targets are looked at again when they could not be: at a start nothing may be scraped yet."""
 _LIVE_INTERVALS = 2
 _MAPPED_INTERVALS = 4
 """An exporter learns of a new pod with its next collection, and the scrape after that shows it."""
@@ -156,7 +159,8 @@ class FleetReader:
 
     def _check_targets(self, now: Instant) -> None:
         settings = self._settings
-        if now - self._targets_checked_at < settings.targets_check_seconds:
+        pause = min(settings.targets_check_seconds, _UNCHECKED_SECONDS if self._fit.remark else math.inf)
+        if now - self._targets_checked_at < pause:
             return
         self._targets_checked_at = now
         interval = settings.sample_interval_seconds

@@ -227,6 +227,26 @@ async def test_the_targets_are_asked_seldom(scraped, world, double):
     assert len(asked) == 2
 
 
+async def test_targets_that_could_not_be_checked_are_looked_at_again_soon(scraped, world, double):
+    here = world()
+    double.reply = lambda request: scraped(request) if request.query else error(404, "not_found", "starting")
+    await here.tick(0)
+    scraped.scrape_interval, double.reply = "1m0s", scraped
+    assert not (await here.tick(30)).interval_problem
+    assert (await here.tick(30)).interval_problem
+
+
+async def test_no_query_asks_for_more_points_than_prometheus_gives(scraped, world, double):
+    here = world(sample_interval_seconds=1.0)
+    scraped.add(exported(), NOW, Engine=0.5)
+    scraped._rows = lambda request: []  # two hours in half seconds are too many for the double
+    while not (await here.tick(0)).up:
+        pass
+    for request in double.queries:
+        asked = (float(request.form["end"]) - float(request.form["start"])) / float(request.form["step"])
+        assert asked < 11_000
+
+
 async def test_answers_for_steps_that_were_not_asked_for_are_refused(scraped, world, double):
     here = world()
     double.reply = lambda _: matrix([(plain(), [(NOW - 9e6, str(NOW))])])

@@ -92,7 +92,7 @@ test: setup binaries check-static ## Run every test, those on the real control p
 	@$(PY) -m pytest tests e2e/tests
 
 .PHONY: bench
-bench: setup ## Measure what docs/benchmarks.md states
+bench: setup binaries ## Measure what docs/benchmarks.md states
 	@$(PY) -m tests.bench
 
 .PHONY: soak

@@ -11,10 +11,21 @@ from ebbtide.core.evidence import EvidenceBook
 from ebbtide.core.settings import Settings
 from ebbtide.core.snapshot import ClusterState, MetricsHealth, Policy
 from ebbtide.core.status import fingerprint
-from ebbtide.core.workload import Breaker, Instant, Intent, Namespace, Node, Pod, Restore, RestoreField, Workload
+from ebbtide.core.workload import (
+    Breaker,
+    Instant,
+    Intent,
+    Memory,
+    Namespace,
+    Node,
+    Pod,
+    Restore,
+    RestoreField,
+    Workload,
+)
 from ebbtide.engine import Engine
 from ebbtide.ports import EventNote, Outcome, OutcomeKind, StatusWrite, TickReport
-from tests.builders import INTERVAL, NOW, evidence, job, node, pod, policy, sample, settings, workload
+from tests.builders import INTERVAL, MINUTE, NOW, evidence, job, node, pod, policy, sample, settings, workload
 
 DONE = Outcome(OutcomeKind.Done)
 READY_AFTER = 20.0
@@ -61,6 +72,7 @@ class Stored:
 
     workload: Workload
     status: dict[str, Any] = field(default_factory=dict)
+    remembered: Memory = field(default_factory=Memory)
     started_at: Instant | None = None
     runs: int = 0
 
@@ -71,6 +83,10 @@ class Stored:
     @intent.setter
     def intent(self, wanted: Intent) -> None:
         self.workload = replace(self.workload, intent=wanted)
+
+    def store(self, status: dict[str, Any]) -> None:
+        """The status subresource is written, and read back as the operator reads it."""
+        self.status, self.remembered = status, memory(status)
 
     def annotate(self, **changes: Any) -> None:
         """A user sets or takes back annotations."""
@@ -174,15 +190,17 @@ class FakeCluster:
         return DONE
 
     def _observed(self, stored: Stored) -> Workload:
-        return replace(stored.workload, memory=memory(stored.status))
+        return replace(stored.workload, memory=stored.remembered)
 
     def _store_status(self, write: StatusWrite) -> None:
         if write.kind == "TrainingJob":
             TrainingJobStatus.model_validate(write.status)
-            self.jobs[write.name].status = dict(write.status)
+            self.jobs[write.name].store(dict(write.status))
             return
-        told = {"conditions": conditions(write.status), "status_fingerprint": fingerprint(write.status)}
-        self.policies = [replace(it, **told) if it.uid == write.uid else it for it in self.policies]
+        told, seen = conditions(write.status), fingerprint(write.status)
+        self.policies = [
+            replace(it, conditions=told, status_fingerprint=seen) if it.uid == write.uid else it for it in self.policies
+        ]
 
     def _apply(self, stored: Stored, action: Action) -> None:
         target, now = stored.workload.target, self.clock.time
@@ -268,13 +286,13 @@ class World:
         self.clock.time += seconds
         return await self.engine.tick()
 
-    async def run_for(self, seconds: float, *, step: float = INTERVAL) -> None:
+    async def run_for(self, seconds: float, *, step: float = MINUTE) -> None:
         """Ticks for so long."""
         end = self.clock.time + seconds
         while self.clock.time < end:
             await self.tick(step)
 
-    async def run_until(self, reached: Callable[[], bool], *, within: float, step: float = INTERVAL) -> Instant:
+    async def run_until(self, reached: Callable[[], bool], *, within: float, step: float = MINUTE) -> Instant:
         """Ticks until something is so; the instant of that tick."""
         end = self.clock.time + within
         while not reached():

@@ -91,13 +91,13 @@ class Outcome:
 class Range:
     """Runs jobs through kills. The next job is told to fall idle while the last one is still being looked at."""
 
-    def __init__(self, stage: Stage, plan: Sequence[tuple[Step, Sequence[Shot]]]) -> None:
-        self._stage, self._plan = stage, list(plan)
+    def __init__(self, stage: Stage, plan: Sequence[tuple[Step, Sequence[Shot]]], *, prefix: str = "kill") -> None:
+        self._stage, self._plan, self._prefix = stage, list(plan), prefix
         self._idle_at: dict[str, float] = {}
 
     def run(self) -> list[Outcome]:
         """All of it. Raises AssertionError or PlaneError at the first job that was not treated as it must."""
-        names = [self._stage.train(f"kill-{number}", "busy") for number in range(len(self._plan))]
+        names = [self._stage.train(f"{self._prefix}-{number}", "busy") for number in range(len(self._plan))]
         self._stage.start()
         for name in names:
             self._stage.wait_verdict(name, "Active", seconds=_SECONDS)

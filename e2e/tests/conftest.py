@@ -2,12 +2,14 @@
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from e2e.binaries.cache import binaries_dir
+from e2e.installation import Installation
 from e2e.plane import Plane
 from e2e.requirements_guard import require
 
@@ -19,11 +21,23 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
     """A running control plane with four nodes of eight GPUs, `gpu-0` to `gpu-3`, without any of our kinds."""
-    if binaries_dir() is None:
-        require("plane", "the control plane's programs are not built; run `make binaries`")
+    _require_programs()
     with Plane(tmp_path_factory.mktemp("plane")) as running:
         running.add_gpu_nodes(_NODES)
         yield running
+
+
+@pytest.fixture(scope="module")
+def install(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Installation]]:
+    """Brings up an `Installation` of the module's own from its keyword arguments; stopped after the module."""
+    _require_programs()
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(Installation(tmp_path_factory.mktemp("installation"), **options))
+
+
+def _require_programs() -> None:
+    if binaries_dir() is None:
+        require("plane", "the control plane's programs are not built; run `make binaries`")
 
 
 @pytest.fixture(scope="session")

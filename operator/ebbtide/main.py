@@ -1,6 +1,7 @@
 """Composition root: the only place that builds things and ties them together."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -35,6 +36,11 @@ LIVE_TICKS = 3
 SLOWEST_TICK_SECONDS = 120.0
 RESTART_SECONDS = 5.0
 """kopf is started again after this pause when it ends; nothing depends on it but how soon a change is noticed."""
+
+
+GC_SECONDS = 600.0
+"""How often what has survived is taken out of the garbage collector's sight. Looking through the half million objects
+of a fleet of 50,000 pods stops every thread for 100 to 300 ms, and they are freed by their reference counts anyway."""
 
 
 class WallClock:
@@ -104,7 +110,8 @@ async def _operate(options: OperatorOptions, client: Client) -> int:
     _stop_on_signals(stop)
     await server.start()
     log.info("started", version=__version__, api_server=client.host, prometheus=options.prometheus_url)
-    tasks = [asyncio.create_task(stores.run()), asyncio.create_task(_supervise_kopf(engine, stop))]
+    parts = (stores.run(), _supervise_kopf(engine, stop), _spare_garbage_collection(engine))
+    tasks = [asyncio.create_task(part) for part in parts]
     for task in tasks:
         task.add_done_callback(lambda _: stop.set())
     try:
@@ -181,6 +188,14 @@ async def _supervise_kopf(engine: Engine, stop: asyncio.Event) -> None:
             log.warning("kopf ended and is started again", why=str(error))
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), RESTART_SECONDS)
+
+
+async def _spare_garbage_collection(engine: Engine) -> None:
+    """Freeze what is there once the first tick has filled the stores, and again now and then."""
+    while True:
+        await asyncio.sleep(GC_SECONDS if engine.last_tick_at is not None else 1.0)
+        if engine.last_tick_at is not None:
+            gc.freeze()
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ebbtide.core.attribution import missing
 from ebbtide.core.decision import Decision
 from ebbtide.ports import OutcomeKind, TickReport
 
@@ -50,7 +51,7 @@ class PrometheusTelemetry:
         self._up.set(report.metrics.up)
         hourly = [decision.hourly for decision in report.plan.decisions if decision.hourly is not None]
         self._unpriced.set(len({node for cost in hourly for node in cost.unpriced_nodes}))
-        self._attribution.set(sum(_lacks_attribution(decision) for decision in report.plan.decisions))
+        self._attribution.set(sum(bool(missing(it.attribution, it.ruled.situation)) for it in report.plan.decisions))
         self._status_writes.inc(report.status_writes)
         self._tick.observe(report.seconds)
         self._decide.observe(report.decide_seconds)
@@ -82,8 +83,7 @@ class FleetCollector(Collector):
             verdicts.add_metric((*name, str(decision.judgement.verdict), str(decision.judgement.reason)), 1)
             if decision.hourly is not None and decision.hourly.amount is not None:
                 costs.add_metric((*name, decision.hourly.currency), float(decision.hourly.amount))
-            attribution = decision.ruled.situation.workload.attribution
-            info.add_metric((*name, attribution.team, attribution.project), 1)
+            info.add_metric((*name, decision.attribution.team, decision.attribution.project), 1)
         yield from (verdicts, costs, info)
 
     def _families(self) -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
@@ -102,19 +102,3 @@ class FleetCollector(Collector):
                 "ebbtide_workload_info", "1; who the workload belongs to.", labels=(*WORKLOAD, "team", "project")
             ),
         )
-
-
-def _lacks_attribution(decision: Decision) -> bool:
-    policy = decision.ruled.situation.governing.policy
-    if policy is None or policy.spec is None or policy.spec.attribution is None:
-        return False
-    attribution = decision.ruled.situation.workload.attribution
-    given = {
-        "team": attribution.team,
-        "project": attribution.project,
-        "model": attribution.model,
-        "modelVersion": attribution.model_version,
-        "costCenter": attribution.cost_center,
-        "environment": attribution.environment,
-    }
-    return any(not given[str(key)] for key in policy.spec.attribution.required)

@@ -1,5 +1,7 @@
 """Kubernetes as the engine sees it: the implementation of `ports.Cluster`."""
 
+from dataclasses import replace
+
 from ebbtide.cluster import outcomes
 from ebbtide.cluster.executor import Executor
 from ebbtide.cluster.stores import Stores
@@ -22,7 +24,7 @@ class KubernetesCluster:
         self._seen = {workload.key: workload for workload in state.workloads}
         return state
 
-    async def execute(self, decision: Decision, action: Action) -> Outcome:  # noqa: ARG002 - the port's signature
+    async def execute(self, decision: Decision, action: Action) -> Outcome:
         """Do one action to the workload as the last observation showed it: that is what was decided about."""
         seen = self._seen.get(action.workload)
         if seen is None:
@@ -30,7 +32,7 @@ class KubernetesCluster:
         now = self._stores.workload(seen.uid)
         if now is None or now.intent != seen.intent:
             return outcomes.conflict(f"{action.workload}: its owner changed it since this was decided")
-        return await self._executor.execute(action, seen)
+        return await self._executor.execute(action, replace(seen, attribution=decision.attribution))
 
     async def write_status(self, write: StatusWrite) -> Outcome:
         """Apply one status, unless the object was replaced by one of the same name."""

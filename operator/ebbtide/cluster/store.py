@@ -17,9 +17,6 @@ class Store(Generic[T]):
     def __len__(self) -> int:
         return len(self._items)
 
-    def __contains__(self, uid: object) -> bool:
-        return uid in self._items
-
     def get(self, uid: str) -> T | None:
         """The item with that UID."""
         return self._items.get(uid)

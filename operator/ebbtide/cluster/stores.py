@@ -109,7 +109,7 @@ class Stores:
 
     def has(self, kind: str, uid: str) -> bool:
         """Whether that very object of one of our kinds is there."""
-        return any(one.resource.kind == kind and uid in one.sink for one in self.reflectors)
+        return any(one.resource.kind == kind and one.sink.get(uid) is not None for one in self.reflectors)
 
     def _workloads(self) -> Iterator[tuple[Workload, tuple[Pod, ...]]]:
         """Every TrainingJob with its Job and pods. What has not changed is not joined again."""

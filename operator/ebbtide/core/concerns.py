@@ -51,9 +51,19 @@ def trace(situation: Situation, ruling: Ruling) -> tuple[Check, ...]:
 def finished(situation: Situation) -> Ruling | None:
     """The work has not finished yet."""
     target = situation.target
-    if target is None or target.finished is None:
+    if target is None:
+        return _finished_before(situation)
+    if target.finished is None:
         return None
     return Ruling("finished", target.finished, f"finished: {target.succeeded} succeeded, {target.failed} failed")
+
+
+def _finished_before(situation: Situation) -> Ruling | None:
+    """Work that has finished is never started again because somebody tidied its Job away."""
+    stored = next((it for it in situation.workload.memory.conditions if it.type == "Succeeded"), None)
+    if stored is None or stored.status == "Unknown" or stored.reason not in {*Reason}:
+        return None
+    return Ruling("finished", Reason(stored.reason), "finished; its Job has been deleted since")
 
 
 def unreadable(situation: Situation) -> Ruling | None:

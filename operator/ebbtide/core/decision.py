@@ -8,7 +8,7 @@ from ebbtide.api.vocabulary import CheckResult as Result
 from ebbtide.api.vocabulary import Initiator as Actor
 from ebbtide.api.vocabulary import VerdictValue as Verdict
 from ebbtide.core.reason import Reason
-from ebbtide.core.workload import HourlyCost, Instant, WorkloadKey
+from ebbtide.core.workload import Attribution, HourlyCost, Instant, WorkloadKey
 
 if TYPE_CHECKING:
     from ebbtide.core.plan import Ruled
@@ -129,6 +129,8 @@ class Decision:
     """Empty: no pod is bound."""
     gpus: int
     """Devices held now."""
+    attribution: Attribution
+    """Who pays, after what the policy adds."""
     warned_at: Instant | None
     """The warning still in force, before this tick's own Warn."""
     idle_since: Instant | None

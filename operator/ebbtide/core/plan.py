@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ebbtide.core import breaker as limits
+from ebbtide.core.attribution import resolved
 from ebbtide.core.breaker import Limits, Managed
 from ebbtide.core.concerns import rule
 from ebbtide.core.decision import Action, Decision, Failure, FleetFinding, Plan, Verb, Verdict
@@ -159,6 +160,7 @@ def _decision(each: Ruled, prices: PriceBook) -> Decision:
         hourly=hourly,
         capacity_class=capacity_class(situation.pods, prices),
         gpus=held,
+        attribution=resolved(situation),
         warned_at=steps.warned_at if steps and situation.governing.enforce else None,
         idle_since=situation.judgement.idle_since,
         eligible_after=steps.eligible_after if steps else None,

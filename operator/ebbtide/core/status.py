@@ -19,6 +19,8 @@ from ebbtide.core.workload import HourlyCost, Instant, PauseRecord, StoredCondit
 
 CENT = Decimal("0.01")
 NO_AMOUNT = "-"
+MESSAGE, CONDITION_MESSAGE = 1024, 32_768
+"""Longest messages that the schema of status takes: of checks, verdict and pause, and of conditions."""
 REFRESH_SECONDS = 3600
 """Numbers that only grow are written again at most this often."""
 
@@ -133,7 +135,7 @@ def _condition(wanted: Condition, before: StoredCondition | None, generation: in
         "type": wanted.type,
         "status": wanted.status,
         "reason": str(wanted.reason),
-        "message": wanted.message,
+        "message": _clipped(wanted.message, CONDITION_MESSAGE),
         "lastTransitionTime": stamp_seconds(before.since if kept and before else now),
         "observedGeneration": generation,
     }
@@ -161,7 +163,7 @@ def _verdict(decision: Decision) -> dict[str, Any]:
     found = {
         "value": str(judgement.verdict),
         "reason": str(judgement.reason),
-        "message": judgement.message,
+        "message": _clipped(judgement.message),
         "since": stamp_seconds(_verdict_since(decision)),
         "asOf": stamp_seconds(situation.now),
         "spanSeconds": round(judgement.span_seconds),
@@ -193,12 +195,18 @@ def _device(found: DeviceFinding) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if value is not None}
 
 
+def _clipped(text: str, limit: int = MESSAGE) -> str:
+    """What the schema takes: a refusal of the API server, quoted in full, must not make the status refused too."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
 def _percent(value: float | None) -> int | None:
     return None if value is None else max(0, min(100, round(value)))
 
 
 def _check(check: Check) -> dict[str, str]:
-    return {"name": check.name, "result": str(check.result), "reason": str(check.reason), "message": check.message}
+    message = _clipped(check.message)
+    return {"name": check.name, "result": str(check.result), "reason": str(check.reason), "message": message}
 
 
 def _idle(decision: Decision, warned_at: Instant | None) -> dict[str, Any] | None:
@@ -224,7 +232,7 @@ def _pause(record: PauseRecord | None, verdict: dict[str, Any]) -> dict[str, Any
         "by": record.by,
         "countToday": record.count_today,
         "reverts": record.reverts,
-        "message": record.message or None,
+        "message": _clipped(record.message) or None,
         "evidence": verdict if fresh else json.loads(record.evidence or "null"),
     }
     return {name: value for name, value in shown.items() if value is not None}

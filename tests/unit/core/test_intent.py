@@ -9,6 +9,7 @@ from ebbtide.core.workload import Instant, Intent, Memory
 from tests.builders import DAY, HOUR, NOW
 
 RUNNING = Intent(override="Running")
+NOTHING_STORED = Memory()
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Case:
     intent: Intent
     wish: Wish
     until: Instant | None = None
-    memory: Memory = Memory()
+    memory: Memory = NOTHING_STORED
 
 
 CASES = {

@@ -1,0 +1,157 @@
+"""From the tick that finds a pause due to `spec.suspend: true`, for one workload and for 200 in the same tick.
+
+On the real local control plane: chart, exporter, Prometheus, RBAC. The tick's instant is `status.pause.since`, which is
+the time of the snapshot that was decided on, and the end is the API server's audit stamp of the PATCH.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from e2e.plane import Plane
+from e2e.soak.stage import RESTORE, Stage, moment
+from tests.bench.processes import BenchError
+from tests.bench.report import Figure, Section, at_most, told
+
+TITLE = "Reaction: from the tick that qualifies to spec.suspend"
+COMMAND = "make bench"
+TARGET_SECONDS = 2.0
+MANY, SINGLES = 200, 5
+RATE, BURST = 20.0, 30
+IDLE = {"afterSeconds": 40, "warnSeconds": 30, "graceSeconds": 2, "neverUsedAfterSeconds": 45}
+"""The warning comes early enough for its 400 writes at 20 a second to be over when the pause is due."""
+HOW = (
+    f"Real API server, controllers, scheduler, KWOK nodes, exporter, Prometheus, chart by Helm, operator with its "
+    f"ServiceAccount's token; 1 s samples, ticks every second, fleet limits off. {MANY} one-GPU TrainingJobs fall silent "
+    f"in the same second; {SINGLES} more one by one. The start is the instant of the tick's snapshot "
+    f"(status.pause.since), the end the API server's audit stamp of the PATCH. At the default rate ({RATE:g} writes a "
+    f"second, burst {BURST}) the last of {MANY} PATCHes must wait {(MANY - BURST) / RATE:g} s; each PATCH's own wait is "
+    "taken off, and the second row is without a limit that is felt (--write-rate 1000)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """One pause, in seconds since the epoch."""
+
+    decided: float
+    eligible: float
+    suspended: float
+
+
+def wait_of(position: int) -> float:
+    """Seconds that the full token bucket makes the PATCH of that position (from 0) wait."""
+    return max(0.0, (position + 1 - BURST) / RATE)
+
+
+def measure() -> Section:
+    """Run all three."""
+    with tempfile.TemporaryDirectory(prefix="ebbtide-bench-") as folder, Plane(Path(folder)) as plane:
+        plane.add_gpu_nodes(52)
+        stage = Stage(plane)
+        stage.install()
+        stage.set_policy(IDLE)
+        bench = Bench(stage)
+        fast = bench.many("fast")
+        stage.operator.stop()
+        stage.start(overrides={"--write-rate": f"{RATE:g}"})
+        slow = bench.many("slow", there=True)
+        singles = [bench.single(number) for number in range(SINGLES)]
+        quiet = bench.quiet_tick_seconds()
+    return Section(TITLE, HOW, COMMAND, list(_figures(fast, slow, singles, quiet)))
+
+
+def _figures(
+    fast: Sequence[Pause], slow: Sequence[Pause], singles: Sequence[Pause], quiet: float
+) -> Iterator[Figure]:
+    one = [pause.suspended - pause.decided for pause in singles]
+    yield at_most(f"1 workload, slowest of {SINGLES}", max(one), TARGET_SECONDS, "s")
+    yield told(f"1 workload, median of {SINGLES}", median(one), "s", 2)
+    owed = [pause.suspended - pause.decided - wait_of(place) for place, pause in enumerate(slow)]
+    yield at_most(f"{MANY} in one tick, last PATCH, minus the stated wait", max(owed), TARGET_SECONDS, "s")
+    rushed = [pause.suspended - pause.decided for pause in fast]
+    yield at_most(f"{MANY} in one tick, last PATCH, --write-rate 1000", max(rushed), TARGET_SECONDS, "s")
+    yield told(f"{MANY} in one tick, last PATCH, wait included", slow[-1].suspended - slow[0].decided, "s", 2)
+    waited = [pause.suspended - pause.eligible for pause in singles]
+    yield told("1 workload, from when it may be paused to suspend: slowest", max(waited), "s", 2)
+    yield told("one quiet tick, metrics and decision included", quiet, "s", 2)
+
+
+class Bench:
+    """Work on one stage."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def many(self, prefix: str, *, there: bool = False) -> list[Pause]:
+        """200 workloads that fall silent together; the second group is made along with the first."""
+        stage = self._stage
+        names = [f"{prefix}-{number}" for number in range(MANY)]
+        if not there:
+            stage.start(overrides={"--write-rate": "1000"})
+            self._make([*names, *(f"slow-{number}" for number in range(MANY)), *map(_single, range(SINGLES))])
+        stage.act(**{prefix: "idle"})
+        stage.wait_paused(*names, seconds=180)
+        return self._pauses(names)
+
+    def single(self, number: int) -> Pause:
+        """One workload by itself."""
+        name = _single(number)
+        self._stage.act(**{name.replace("-", "_"): "idle"})
+        self._stage.wait_paused(name, seconds=120)
+        (pause,) = self._pauses([name])
+        return pause
+
+    def quiet_tick_seconds(self) -> float:
+        """Mean of ten ticks in which nothing happens."""
+        before = self._seconds()
+        self._stage.wait_ticks(10)
+        after = self._seconds()
+        return (after[0] - before[0]) / (after[1] - before[1])
+
+    def _seconds(self) -> tuple[float, float]:
+        lines = self._stage.operator.metrics().splitlines()
+        pairs = dict(line.rsplit(" ", 1) for line in lines if line.startswith("ebbtide_tick_seconds_"))
+        return float(pairs["ebbtide_tick_seconds_sum"]), float(pairs["ebbtide_tick_seconds_count"])
+
+    def _make(self, names: Sequence[str]) -> None:
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(lambda name: self._stage.train(name, "busy"), names))
+        self._stage.wait_all("Active", names, seconds=180)
+
+    def _pauses(self, names: Sequence[str]) -> list[Pause]:
+        """In the order in which they were suspended. Raises BenchError when they did not qualify in the same tick."""
+        patched = {
+            write.name: write.at.timestamp()
+            for write in self._stage.writes(verb="patch", resource="jobs", succeeded=True)
+            if ((write.body or {}).get("spec") or {}).get("suspend") is True
+        }
+        found = []
+        for name, status in self._stage.statuses().items():
+            if name in names:
+                pause = status["pause"]
+                warned = self._warned(status)
+                eligible = max(moment(pause["evidence"]["idleSince"]) + IDLE["afterSeconds"], warned)
+                found.append(Pause(moment(pause["since"]), eligible, patched[name]))
+        ticks = {pause.decided for pause in found}
+        if len(ticks) != 1:
+            raise BenchError(f"{len(names)} workloads qualified in {len(ticks)} ticks instead of one")
+        return sorted(found, key=lambda pause: pause.suspended)
+
+    @staticmethod
+    def _warned(status: dict[str, object]) -> float:
+        return 0.0
+
+
+def _single(number: int) -> str:
+    return f"single-{number}"
+
+
+__all__ = ["RESTORE", "measure"]
+
+if __name__ == "__main__":
+    sys.stdout.write(measure().screen() + "\n")

@@ -1,17 +1,27 @@
 """`python -m e2e.demo` tells the story; `down` stops what it left running; `serve` holds it (used by the first)."""
 
+import json
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from e2e.demo import state
-from e2e.demo.screen import Progress, console, heading, say
-from e2e.demo.state import World
-from e2e.demo.story import ROOT, WORK, Story, StoryError
-from e2e.demo.world import serve
+import requests
 
+from e2e.demo import state
+from e2e.demo.screen import Progress, console, heading, say, show
+from e2e.demo.servers import StoryError
+from e2e.demo.state import World
+from e2e.demo.story import Story
+from e2e.demo.world import WORK, serve
+from e2e.exporter.activity import ActivityError
+from e2e.plane import PlaneError
+
+ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 180.0
+LOG_LINES = 15
+FAILURES = (StoryError, PlaneError, ActivityError, requests.RequestException, KeyboardInterrupt)
 
 
 def main(words: list[str]) -> int:
@@ -29,25 +39,25 @@ def main(words: list[str]) -> int:
 
 
 def _demo() -> int:
-    if state.stop():
-        say("stopped the demo that was still running")
-    log = state.folder() / "demo.log"
+    # Whoever ends this process early must not leave a control plane behind.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    log, world = state.folder() / "demo.log", None
     try:
+        if state.stop():
+            say("The demo that was still running is stopped.")
         world = _start(log)
         Story(world).tell()
-    except (StoryError, KeyboardInterrupt) as error:
-        state.stop()
-        console.print(f"\nThe demo failed: {error or 'interrupted'}", style="bold red", markup=False)
-        _show_log(log)
+    except FAILURES as error:
+        _tell_failure(error, world, log)
         return 1
-    _farewell(world, log)
+    _farewell(world)
     return 0
 
 
 def _start(log: Path) -> World:
     """Start the world in a process of its own, so that it outlives the story. Raises StoryError."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    state.state_file().unlink(missing_ok=True)
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "e2e.demo", "serve"],
@@ -58,44 +68,92 @@ def _start(log: Path) -> World:
             start_new_session=True,
         )
     heading("Starting a control plane on this machine")
-    limit, phase = time.monotonic() + START_SECONDS, ""
+    try:
+        return _started(process)
+    except BaseException:
+        if process.poll() is None:
+            state.end(process.pid)
+        raise
+
+
+def _started(process: subprocess.Popen[bytes]) -> World:
+    limit, phase = time.monotonic() + START_SECONDS, "the first part"
     with Progress("starting") as progress:
         while time.monotonic() < limit:
+            ended = process.poll() is not None
             world = state.read()
-            if world is not None and world.phase != phase:
-                phase = world.phase
-                if phase.startswith("failed"):
-                    raise StoryError(phase)
-                if phase == "ready":
+            if world is not None and world.pid == process.pid:
+                if world.failure:
+                    raise StoryError(world.failure)
+                if world.phase == state.READY:
                     return world
-                say(f"starting: {phase}")
-            if process.poll() is not None:
-                latest = state.read()
-                raise StoryError(latest.phase if latest else "it ended before it began")
-            progress.beat(f"starting {phase}")
-            time.sleep(0.2)
-    raise StoryError(f"not ready after {START_SECONDS:.0f} s; last seen: {phase}")
+                if world.phase != phase:
+                    phase = world.phase
+                    say(f"starting {phase}")
+            if ended:
+                raise StoryError(f"the process that holds the demo ended while starting {phase}")
+            progress.beat()
+            time.sleep(0.1)
+    raise StoryError(f"not ready after {START_SECONDS:.0f} s, while starting {phase}")
 
 
-def _show_log(log: Path) -> None:
-    if log.exists():
-        for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]:
-            console.print(f"  {line}", style="dim", markup=False)
+def _tell_failure(error: BaseException, world: World | None, log: Path) -> None:
+    """What failed with its last log lines, after nothing of it runs any more."""
+    message = str(error) or "interrupted"
+    if world is not None and (cause := _cause(world)):
+        message = cause
+    state.stop() if world is None else state.stop(world.pid)
+    console.print(f"\nThe demo failed: {message}", style="bold red", markup=False)
+    if world is None:
+        _show_log("the demo's own process", log)
+    elif not isinstance(error, KeyboardInterrupt):
+        _show_log("operator", Path(world.operator_log))
+    console.print("Nothing of it is left running.")
 
 
-def _farewell(world: World, log: Path) -> None:
-    heading("It is still running: try")
-    console.print(
-        f"  export KUBECONFIG={world.admin_kubeconfig} PATH={world.programs}:{Path(sys.executable).parent}:$PATH",
-        markup=False,
-    )
-    console.print(f"  kubectl get trainingjobs -n {WORK}            # what runs, why, what it costs", markup=False)
-    console.print(f"  kubectl ebbtide explain tjob/ablation -n {WORK}   # idle, and why it is not paused", markup=False)
-    console.print(f"  kubectl ebbtide pause tjob/resnet -n {WORK}       # a human always wins", markup=False)
-    console.print(
-        f"  Prometheus {world.prometheus_url}  operator metrics {world.operator_url}/metrics  log {log}", markup=False
-    )
-    console.print("  make demo-down                               # stops all of it", markup=False)
+def _cause(world: World) -> str:
+    """The part that ended, when that is why a server did not answer."""
+    limit = time.monotonic() + 2
+    while time.monotonic() < limit:
+        now = state.read()
+        if now is None or now.pid != world.pid:
+            return ""
+        if now.failure:
+            return now.failure
+        time.sleep(0.2)
+    return ""
+
+
+def _show_log(part: str, log: Path) -> None:
+    if log.exists() and (lines := log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]):
+        console.print(f"\nThe last log lines of {part} ({log}):")
+        for line in lines:
+            show(_readable(line), "dim")
+
+
+def _readable(line: str) -> str:
+    """A JSON log line as a sentence."""
+    try:
+        entry: dict[str, object] = json.loads(line)
+        at, level, event = (str(entry.pop(key, "")) for key in ("timestamp", "level", "event"))
+    except (ValueError, AttributeError):
+        return line
+    return " ".join([at[11:19], level, event, *(f"{key}={value}" for key, value in entry.items())])
+
+
+def _farewell(world: World) -> None:
+    heading("It is still running. Try:")
+    show(f"export KUBECONFIG={world.admin_kubeconfig}")
+    show(f"export PATH={world.programs}:{Path(sys.executable).parent}:$PATH")
+    for line, comment in (
+        (f"kubectl ebbtide explain tjob/ablation -n {WORK}", "idle, and why it is not paused"),
+        (f"kubectl ebbtide pause tjob/resnet -n {WORK}", "a human always wins"),
+        (f"kubectl describe tjob resnet -n {WORK}", "conditions, cost and Events"),
+        (f"curl -s {world.operator_url}/metrics | grep ^ebbtide", "what the operator tells about itself"),
+        ("make demo-down", "stops all of it"),
+    ):
+        show(f"{line:<62}  # {comment}")
+    show(f"Prometheus: {world.prometheus_url}   log of the operator: {world.operator_log}")
 
 
 if __name__ == "__main__":

@@ -1,30 +1,35 @@
 """Where a running demo lies, so that the next one, `make demo-down` and a person find it."""
 
+import fcntl
 import json
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from e2e.binaries.cache import cache_root
 
 STOP_SECONDS = 60.0
+READY = "ready"
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Addresses of a running demo. `phase` is what is being started, or `ready`, or `failed: …`."""
+    """A running demo. `phase` is what is being started, or `ready`; `failure` says what ended it."""
 
     pid: int
     phase: str
+    failure: str = ""
+    workdir: str = ""
     admin_kubeconfig: str = ""
     user_kubeconfig: str = ""
     prometheus_url: str = ""
     operator_url: str = ""
     audit_log: str = ""
-    kubernetes: str = ""
+    operator_log: str = ""
     programs: str = ""
 
 
@@ -54,6 +59,19 @@ def read() -> World | None:
         return None
 
 
+@contextmanager
+def claimed() -> Iterator[bool]:
+    """The folder for this process alone, until it ends; False when another one has it."""
+    folder().mkdir(parents=True, exist_ok=True)
+    with (folder() / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
 def is_alive(pid: int) -> bool:
     """Whether the process exists and is one of ours."""
     try:
@@ -63,17 +81,24 @@ def is_alive(pid: int) -> bool:
     return b"e2e.demo" in command and b"serve" in command
 
 
-def stop() -> bool:
-    """Stop the running demo and wait; False when none was running."""
+def stop(pid: int | None = None) -> bool:
+    """Stop the running demo, or only the one of that process, and wait; False when it was not running."""
     world = read()
-    if world is None or not is_alive(world.pid):
-        state_file().unlink(missing_ok=True)
+    if world is None or (pid is not None and world.pid != pid):
         return False
-    os.kill(world.pid, signal.SIGTERM)
-    limit = time.monotonic() + STOP_SECONDS
-    while is_alive(world.pid) and time.monotonic() < limit:
-        time.sleep(0.1)
-    if is_alive(world.pid):
-        os.killpg(world.pid, signal.SIGKILL)
+    running = is_alive(world.pid)
+    if running:
+        end(world.pid)
     state_file().unlink(missing_ok=True)
-    return True
+    return running
+
+
+def end(pid: int) -> None:
+    """SIGTERM to the process that holds a world, and SIGKILL to its group when it does not go."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+        limit = time.monotonic() + STOP_SECONDS
+        while is_alive(pid) and time.monotonic() < limit:
+            time.sleep(0.1)
+        if is_alive(pid):
+            os.killpg(pid, signal.SIGKILL)

@@ -1,201 +1,203 @@
 """The story: jobs run, one goes idle, it is warned, paused, priced, and its user brings it back."""
 
-import json
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from e2e.demo import proof
+from e2e.demo import proof, state
 from e2e.demo.replay import SPEEDUP, Replay, going_idle
 from e2e.demo.screen import Progress, command, heading, say, show
+from e2e.demo.servers import Document, Servers, StoryError
 from e2e.demo.state import World
-from e2e.demo.world import NAMESPACE, USER
+from e2e.demo.world import USER, WORK
+from e2e.installation import NAMESPACE, RELEASE
 from e2e.plane.audit import AuditLog
 
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = ROOT / "examples" / "quickstart"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "quickstart"
 ACTIVITY = "e2e.ebbtide.dev/activity"
-WORK = "vision"
 HERO = "segmentation"
 IDLE_SECONDS = ("afterSeconds", "warnSeconds", "graceSeconds", "neverUsedAfterSeconds")
-
-
-class StoryError(Exception):
-    """The story did not go as it must; one sentence says where it stopped."""
+METRICS_EVERY = 8.0
+_TOLD_VERDICTS = {"Active", "Idle", "NeverUsed", "Unknown"}
+GOOD, NOTICE = "bold green", "yellow"
 
 
 class Story:
-    """Acts as the platform team (admin) and as the user, through kubectl and the ebbtide command only."""
+    """From applying the examples to the proof in the audit log."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._kubectl = str(Path(world.programs) / "kubectl")
-        self._ebbtide = str(Path(sys.executable).parent / "ebbtide")
+        self._servers = Servers(world)
         self._told: set[str] = set()
+        self._verdicts: dict[str, str] = {}
+        self._metrics_told = 0.0
+        self._cost_before: Document = {}
 
     def tell(self) -> None:
-        """From applying the examples to the proof in the audit log. Raises StoryError."""
+        """Raises StoryError, or PlaneError and requests' errors when a server does not answer."""
         replay = going_idle()
         self._introduce(replay)
         self._apply(replay)
         heading("The jobs run")
-        self._wait("all three jobs running", self._all_running, 60)
+        self._wait("all three jobs to run", self._all_running, 60)
         self._show_ebbtide("list")
-        heading(f"{HERO} falls silent")
-        self._wait(f"a warning for {HERO}", lambda: self._status(HERO).get("idle", {}).get("warnedAt"), 150)
-        self._wait(f"{HERO} to be paused", self._paused, 60)
+        heading(f"{HERO} works a little, then falls silent with its GPUs in hand")
+        self._wait(f"a pause of {HERO}", self._paused, 180, watch=HERO)
         self._show_pause()
-        heading("Why, with its numbers")
-        self._show_ebbtide("explain", f"trainingjob/{HERO}")
-        self._show_ebbtide("list")
-        self._tell_refusal()
-        heading("Its user wants it back")
+        heading("Its owner asks why")
+        self._show_ebbtide("explain", f"trainingjob/{HERO}", user=True)
+        heading("And wants it back")
         self._show_ebbtide("resume", f"trainingjob/{HERO}", user=True)
-        self._wait(f"{HERO} running again", self._running_again, 60)
+        self._wait(f"{HERO} to hold its GPUs again", self._running_again, 60)
+        self._show_resumed()
         self._prove()
 
     # -- chapters -----------------------------------------------------------------------------------------------
 
     def _introduce(self, replay: Replay) -> None:
-        version = json.loads(self._world.kubernetes)["serverVersion"]["gitVersion"]
-        nodes = self._get("nodes")["items"]
+        nodes = self._servers.nodes()
         gpus = sum(int(node["status"]["allocatable"].get("nvidia.com/gpu", 0)) for node in nodes)
-        say(f"Kubernetes {version}: {len(nodes)} nodes with {gpus} GPUs (KWOK), real scheduler, Prometheus and Helm")
-        say(f"{HERO} replays {replay.origin}")
+        kinds = ", ".join(sorted({node["metadata"]["labels"]["node.kubernetes.io/instance-type"] for node in nodes}))
+        say(
+            f"Kubernetes {self._servers.version()} and Prometheus {self._servers.prometheus_version()}, "
+            f"{len(nodes)} nodes ({kinds}) with {gpus} GPUs"
+        )
+        say(f"Nodes and pods are simulated by KWOK, everything else is real. {HERO} replays {replay.origin}.")
 
     def _apply(self, replay: Replay) -> None:
         heading("A policy, a price list and three training jobs")
-        say(f"kubectl apply -f examples/quickstart (idle times divided by {SPEEDUP}: an hour passes in a minute)")
+        command("kubectl apply -f examples/quickstart")
         activities = {"resnet": "busy:1", HERO: replay.activity, "ablation": "busy:20 idle"}
-        for path in sorted(EXAMPLES.glob("*.yaml")):
-            documents = [_prepared(it, activities) for it in yaml.safe_load_all(path.read_text(encoding="utf-8"))]
-            show(self._run([self._kubectl, "apply", "-f", "-"], text=yaml.safe_dump_all(documents)))
+        files = sorted(EXAMPLES.glob("*.yaml"))
+        documents = [it for path in files for it in yaml.safe_load_all(path.read_text(encoding="utf-8"))]
+        text = yaml.safe_dump_all([_prepared(it, activities) for it in documents if it["kind"] != "Namespace"])
+        show(self._servers.kubectl("apply", "-f", "-", text=text))
+        idle = self._servers.policy("batch")["spec"]["idle"]
+        say(
+            f"The policy in the demo's time, in which an hour passes in a minute: pause after {idle['afterSeconds']} s "
+            f"idle, warn {idle['warnSeconds']} s before, leave alone for {idle['graceSeconds']} s after a start."
+        )
 
     def _all_running(self) -> bool:
-        jobs = self._get("trainingjobs", "-n", WORK)["items"]
-        return len(jobs) == 3 and all(_condition(job, "Running").get("status") == "True" for job in jobs)
+        jobs = self._servers.training_jobs()
+        return len(jobs) == 3 and all(_condition(it.get("status"), "Running") == "True" for it in jobs)
 
     def _paused(self) -> bool:
-        return self._get("job", HERO, "-n", WORK)["spec"].get("suspend") is True
+        status, job = self._servers.status(HERO), self._servers.job(HERO)
+        paused = job["spec"].get("suspend") is True and status["gpus"] == 0
+        if not paused and status["gpus"]:
+            self._cost_before = {**status["cost"], "gpus": status["gpus"]}
+        return paused and not self._servers.pods(HERO)
 
     def _show_pause(self) -> None:
-        job = self._get("job", HERO, "-n", WORK)
-        restore = job["metadata"]["annotations"]["ebbtide.dev/restore"]
-        say(f"job/{HERO}: spec.suspend = {str(job['spec']['suspend']).lower()}", "bold green")
-        say(f"its original, on the object itself: {restore}")
-        hourly = self._world_cost()
-        self._wait("its pods to be gone", lambda: not self._pods_of(HERO), 30)
-        say(f"its GPUs are free; it cost {hourly} an hour and now costs {self._hourly(HERO)}", "bold green")
-
-    def _world_cost(self) -> str:
-        """What Prometheus scraped... the operator's own metric of the last tick before the pause."""
-        return self._cost_before_pause
-
-    _cost_before_pause = "-"
-
-    def _tell_refusal(self) -> None:
-        status = self._status("ablation")
-        reason = _find(status, "Succeeded").get("reason", "")
-        if status.get("idle") or reason == "NoCheckpoint":
-            say(f"ablation is idle as well and keeps running: {_find(status, 'Succeeded').get('message', '')}")
+        job, status = self._servers.job(HERO), self._servers.status(HERO)
+        before, after = self._cost_before, status["cost"]
+        say(f"job/{HERO}: suspend is {str(job['spec']['suspend']).lower()}, its pods are gone.", GOOD)
+        saved = Decimal(before["hourly"]) - Decimal(after["hourly"])
+        say(
+            f"It held {before['gpus']} GPUs for {before['hourly']} {before['currency']} an hour and now holds "
+            f"{status['gpus']} for {after['hourly']}: the pause saves {saved} {before['currency']} an hour.",
+            GOOD,
+        )
+        say(f"What undoes it lies on the Job itself: {job['metadata']['annotations']['ebbtide.dev/restore']}")
+        ablation = self._servers.status("ablation")
+        say(
+            f"ablation: {ablation['verdict']['value']} too, with {ablation['gpus']} GPUs; it runs on: "
+            f"{_reason(ablation)}."
+        )
+        self._show_ebbtide("list")
 
     def _running_again(self) -> bool:
-        job = self._get("job", HERO, "-n", WORK)
-        annotations = job["metadata"].get("annotations") or {}
-        return not job["spec"].get("suspend") and "ebbtide.dev/restore" not in annotations and bool(self._pods_of(HERO))
+        job, status = self._servers.job(HERO), self._servers.status(HERO)
+        restored = "ebbtide.dev/restore" not in (job["metadata"].get("annotations") or {})
+        held = status["gpus"] == self._cost_before["gpus"]
+        return restored and not job["spec"]["suspend"] and held and _condition(status, "Running") == "True"
+
+    def _show_resumed(self) -> None:
+        status = self._servers.status(HERO)
+        say(
+            f"{HERO} runs again: {status['gpus']} GPUs, {status['cost']['hourly']} {status['cost']['currency']} an "
+            f"hour, {_reason(status)} until {status['override']['until']}",
+            GOOD,
+        )
+        command(f"kubectl get trainingjobs -n {WORK}")
+        show(self._servers.kubectl("get", "trainingjobs", "-n", WORK))
 
     def _prove(self) -> None:
-        heading("The audit log of the API server")
-        found = proof.read(AuditLog(Path(self._world.audit_log)), NAMESPACE, "ebbtide", USER)
+        heading("What the API server wrote down: its audit log")
+        found = proof.read(AuditLog(Path(self._world.audit_log)), NAMESPACE, RELEASE, USER)
         for write in (*found.suspending, *found.overriding, *found.resuming):
-            say(f"{write.at:%H:%M:%S} PATCH {write.resource}/{write.name} by {write.user}: {_gist(write.body)}")
+            say(f"{write.at:%H:%M:%S}Z PATCH {write.resource}/{write.name} by {write.user}")
+            show(_gist(write.body))
         if found.problem:
             raise StoryError(f"audit log: {found.problem}")
-        say("one pause, one word of the user, one resume: nothing else touched the work", "bold green")
+        say("One pause, one word of the user, one resume: nothing else touched the work.", GOOD)
 
     # -- watching -----------------------------------------------------------------------------------------------
 
-    def _wait(self, what: str, done: Callable[[], object], seconds: float) -> None:
-        """Poll until done, telling each change of the jobs on the way. Raises StoryError when time is up."""
+    def _wait(self, what: str, done: Callable[[], object], seconds: float, watch: str = "") -> None:
+        """Poll until done, telling Events, verdicts and what Prometheus shows of `watch`. Raises StoryError."""
         limit = time.monotonic() + seconds
         with Progress(f"waiting for {what}") as progress:
             while True:
-                self._tell_changes()
-                if done():
+                self._require_world()
+                finished = done()
+                self._tell_verdicts()
+                self._tell_events()
+                if finished:
                     return
+                if watch:
+                    self._tell_use(watch)
                 if time.monotonic() > limit:
                     raise StoryError(f"waited {seconds:.0f} s for {what}, and it did not come")
                 progress.beat()
                 time.sleep(0.5)
 
-    def _tell_changes(self) -> None:
-        """States of the jobs and Events about them, each once."""
-        for job in self._get("trainingjobs", "-n", WORK)["items"]:
-            self._tell_state(job)
-        for event in self._get("events", "-n", WORK, "--field-selector=involvedObject.kind=TrainingJob")["items"]:
-            if event["metadata"]["uid"] not in self._told:
-                self._told.add(event["metadata"]["uid"])
-                say(f"  event on {event['involvedObject']['name']}: {event['reason']}: {event['message']}", "yellow")
+    def _require_world(self) -> None:
+        world = state.read()
+        if world is None or world.pid != self._world.pid:
+            raise StoryError("this demo was stopped by another `make demo` or `make demo-down`")
+        if world.failure:
+            raise StoryError(world.failure)
 
-    def _tell_state(self, job: dict[str, Any]) -> None:
-        name, status = job["metadata"]["name"], job.get("status") or {}
-        hourly = (status.get("cost") or {}).get("hourly", "-")
-        if name == HERO and hourly not in {"-", "0.00"}:
-            self._cost_before_pause = f"{hourly} {status['cost'].get('currency', '')}"
-        verdict = status.get("verdict") or {}
-        line = f"{name}: {verdict.get('value', '-')} ({_find(status, 'Succeeded').get('reason', '-')})"
-        if line not in self._told and verdict:
-            self._told.add(line)
-            say(f"{line}, {status.get('gpus', 0)} GPUs, {hourly} per hour")
+    def _tell_verdicts(self) -> None:
+        for job in self._servers.training_jobs():
+            name, verdict = job["metadata"]["name"], (job.get("status") or {}).get("verdict") or {}
+            value = verdict.get("value", "")
+            if value in _TOLD_VERDICTS and self._verdicts.get(name) != value:
+                self._verdicts[name] = value
+                say(f"{name} is {value} ({verdict['reason']})")
 
-    # -- servers ------------------------------------------------------------------------------------------------
+    def _tell_events(self) -> None:
+        """Each once; that Jobs were created was seen already."""
+        for event in self._servers.events():
+            uid = event["metadata"]["uid"]
+            if uid not in self._told and event["action"] != "Create":
+                self._told.add(uid)
+                say(f"Event, {event['action']} {event['regarding']['name']}: {event['note']}", NOTICE)
 
-    def _get(self, *words: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self._run([self._kubectl, "get", *words, "-o", "json"]))
-        return found
-
-    def _status(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._get("trainingjob", name, "-n", WORK).get("status") or {}
-        return found
-
-    def _hourly(self, name: str) -> str:
-        cost = self._status(name).get("cost") or {}
-        return f"{cost.get('hourly', '-')} {cost.get('currency', '')}".strip()
-
-    def _pods_of(self, name: str) -> list[Any]:
-        pods = self._get("pods", "-n", WORK, "-l", f"batch.kubernetes.io/job-name={name}")["items"]
-        return [pod for pod in pods if pod["status"].get("phase") == "Running"]
+    def _tell_use(self, name: str) -> None:
+        if time.monotonic() - self._metrics_told < METRICS_EVERY:
+            return
+        use = self._servers.use(name)
+        if use is not None:
+            self._metrics_told = time.monotonic()
+            say(
+                f"Prometheus, {name}: {use.devices} GPUs {use.mean:.0f} % busy (at most {use.peak:.0f} %), "
+                f"each with {use.held_gib:.1f} GiB held, {use.watts:.0f} W together",
+                "dim",
+            )
 
     def _show_ebbtide(self, *words: str, user: bool = False) -> None:
         command(f"kubectl ebbtide {' '.join(words)} -n {WORK}")
-        show(self._run([self._ebbtide, *words, "-n", WORK], user=user))
-
-    def _run(self, argv: list[str], *, text: str | None = None, user: bool = False) -> str:
-        kubeconfig = self._world.user_kubeconfig if user else self._world.admin_kubeconfig
-        done = subprocess.run(
-            argv,
-            input=text,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**_environment(), "KUBECONFIG": kubeconfig},
-        )
-        if done.returncode != 0:
-            raise StoryError(f"{Path(argv[0]).name} {' '.join(argv[1:])}: {done.stderr.strip() or done.stdout.strip()}")
-        return done.stdout
+        show(self._servers.ebbtide(*words, user=user))
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "COLUMNS": "120"}
-
-
-def _prepared(document: dict[str, Any], activities: dict[str, str]) -> dict[str, Any]:
+def _prepared(document: Document, activities: dict[str, str]) -> Document:
     """The example in the demo's time, and with a note to the exporter about what its pods do."""
     if document["kind"] == "CostPolicy":
         idle = document["spec"]["idle"]
@@ -209,27 +211,29 @@ def _prepared(document: dict[str, Any], activities: dict[str, str]) -> dict[str,
     return document
 
 
-def _condition(item: dict[str, Any], kind: str) -> dict[str, Any]:
-    return _find(item.get("status") or {}, kind)
+def _find(status: Document | None, kind: str) -> Document:
+    return next((it for it in (status or {}).get("conditions") or () if it["type"] == kind), {})
 
 
-def _find(status: dict[str, Any], kind: str) -> dict[str, Any]:
-    conditions: Iterator[dict[str, Any]] = (it for it in status.get("conditions") or () if it["type"] == kind)
-    return next(conditions, {})
+def _condition(status: Document | None, kind: str) -> str:
+    return str(_find(status, kind).get("status"))
+
+
+def _reason(status: Document) -> str:
+    """The deciding reason, which kubectl shows as STATE."""
+    return str(_find(status, "Succeeded").get("reason"))
 
 
 def _gist(body: dict[str, Any]) -> str:
-    """The part of a patch that matters to people."""
+    """The part of a patch that matters to people, a line for each field."""
     spec = body.get("spec") or {}
     annotations = (body.get("metadata") or {}).get("annotations") or {}
-    parts = [f"spec.suspend={str(spec['suspend']).lower()}"] if "suspend" in spec else []
-    return ", ".join(
-        [
-            *parts,
-            *(f"{key}={'(removed)' if value is None else _short(str(value))}" for key, value in annotations.items()),
-        ]
-    )
+    parts = [f"spec.suspend = {str(spec['suspend']).lower()}"] if "suspend" in spec else []
+    parts += [
+        f"{key} {'removed' if value is None else '= ' + _short(str(value))}" for key, value in annotations.items()
+    ]
+    return "\n".join(f"  {part}" for part in parts)
 
 
 def _short(text: str) -> str:
-    return text if len(text) < 40 else f"{text[:37]}…"
+    return text if len(text) < 60 else f"{text[:57]}…"

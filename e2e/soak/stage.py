@@ -124,11 +124,14 @@ class Stage:
         found: Document = self.training_job(name).get("status") or {}
         return found
 
+    def statuses(self) -> dict[str, Document]:
+        """Name to status of all TrainingJobs."""
+        path = f"/apis/ebbtide.dev/v1alpha1/namespaces/{self.namespace}/trainingjobs"
+        return {one["metadata"]["name"]: (one.get("status") or {}) for one in self.plane.api.items(path)}
+
     def verdicts(self) -> dict[str, tuple[str, str]]:
         """Name to (verdict, reason) of all TrainingJobs."""
-        path = f"/apis/ebbtide.dev/v1alpha1/namespaces/{self.namespace}/trainingjobs"
-        stored = {one["metadata"]["name"]: (one.get("status") or {}) for one in self.plane.api.items(path)}
-        found = {name: status.get("verdict") or {} for name, status in stored.items()}
+        found = {name: status.get("verdict") or {} for name, status in self.statuses().items()}
         return {name: (verdict.get("value", ""), verdict.get("reason", "")) for name, verdict in found.items()}
 
     def verdict(self, name: str) -> tuple[str, str]:
@@ -166,6 +169,15 @@ class Stage:
         what = f"verdict {value} {'/'.join(reasons)} of {name}"
         self._wait(what, told, seconds, lambda: str(self.status(name).get("verdict")))
 
+    def wait_all(self, value: str, names: Sequence[str], seconds: float = 60.0) -> None:
+        """Until the status of each tells this verdict."""
+
+        def told() -> bool:
+            found = self.verdicts()
+            return all(found[name][0] == value for name in names)
+
+        self._wait(f"verdict {value} of {len(names)} workloads", told, seconds, lambda: str(self.verdicts())[:500])
+
     def wait_warned(self, name: str, after: float = 0.0, seconds: float = 60.0) -> Document:
         """Until a warning later than `after` is in force; gives status.idle."""
 
@@ -179,9 +191,10 @@ class Stage:
         """Until the Jobs are suspended and the status says so."""
 
         def paused() -> bool:
-            return self.suspended().issuperset(names) and all(
-                "since" in (self.status(name).get("pause") or {}) for name in names
-            )
+            if not self.suspended().issuperset(names):
+                return False
+            found = self.statuses()
+            return all("since" in (found[name].get("pause") or {}) for name in names)
 
         self._wait(f"a pause of {', '.join(names)}", paused, seconds, lambda: str(self.verdicts()))
 

@@ -183,7 +183,8 @@ async def _supervise_kopf(engine: Engine, stop: asyncio.Event) -> None:
         try:
             handlers = registry([kind.definition.plural for kind in KINDS], engine.wake)
             await kopf.operator(registry=handlers, settings=settings(), clusterwide=True, stop_flag=stop)
-            stop.set()  # kopf takes the loop's signal handlers over from us; it ends in good order only by a signal or `stop`
+            # It has taken the signal handlers over from us, and ends in good order only by a signal or by `stop`.
+            stop.set()
         except Exception as error:  # noqa: BLE001 - whatever ended it, the answer is the same
             log.warning("kopf ended and is started again", why=str(error))
         with suppress(TimeoutError):

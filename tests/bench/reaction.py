@@ -8,12 +8,12 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
 from e2e.plane import Plane
-from e2e.soak.stage import RESTORE, Stage, moment
+from e2e.soak.stage import Stage, moment
 from tests.bench.processes import BenchError
 from tests.bench.report import Figure, Section, at_most, told
 
@@ -39,8 +39,8 @@ class Pause:
     """One pause, in seconds since the epoch."""
 
     decided: float
-    eligible: float
     suspended: float
+    eligible: float = 0.0
 
 
 def wait_of(position: int) -> float:
@@ -102,9 +102,10 @@ class Bench:
         """One workload by itself."""
         name = _single(number)
         self._stage.act(**{name.replace("-", "_"): "idle"})
+        idle = self._stage.wait_warned(name)
         self._stage.wait_paused(name, seconds=120)
         (pause,) = self._pauses([name])
-        return pause
+        return replace(pause, eligible=moment(idle["eligibleAfter"]))
 
     def quiet_tick_seconds(self) -> float:
         """Mean of ten ticks in which nothing happens."""
@@ -130,28 +131,17 @@ class Bench:
             for write in self._stage.writes(verb="patch", resource="jobs", succeeded=True)
             if ((write.body or {}).get("spec") or {}).get("suspend") is True
         }
-        found = []
-        for name, status in self._stage.statuses().items():
-            if name in names:
-                pause = status["pause"]
-                warned = self._warned(status)
-                eligible = max(moment(pause["evidence"]["idleSince"]) + IDLE["afterSeconds"], warned)
-                found.append(Pause(moment(pause["since"]), eligible, patched[name]))
-        ticks = {pause.decided for pause in found}
-        if len(ticks) != 1:
-            raise BenchError(f"{len(names)} workloads qualified in {len(ticks)} ticks instead of one")
+        statuses = self._stage.statuses()
+        decided = {name: moment(statuses[name]["pause"]["since"]) for name in names}
+        if len(set(decided.values())) != 1:
+            raise BenchError(f"{len(names)} workloads qualified in {len(set(decided.values()))} ticks instead of one")
+        found = [Pause(decided[name], patched[name]) for name in names]
         return sorted(found, key=lambda pause: pause.suspended)
-
-    @staticmethod
-    def _warned(status: dict[str, object]) -> float:
-        return 0.0
 
 
 def _single(number: int) -> str:
     return f"single-{number}"
 
-
-__all__ = ["RESTORE", "measure"]
 
 if __name__ == "__main__":
     sys.stdout.write(measure().screen() + "\n")

@@ -14,7 +14,8 @@ from ebbtide.ports import Outcome, OutcomeKind
 from tests.builders import HOUR, MINUTE, SHORT_IDLE, policy, unreadable_policy
 from tests.fakes import FakeCluster, KilledError, World
 
-LONG = 2 * HOUR
+LONG = 1.25 * HOUR
+"""Longer than any idleness that leads to a pause here."""
 
 
 def idle_world(**options: object) -> World:
@@ -408,6 +409,14 @@ class TestRefusals:
         assert len(world.told("Warn")) == 1
         assert world.condition("Succeeded") == ("Unknown", "NoCheckpoint")
 
+    async def test_without_a_recent_checkpoint_it_is_warned_only(self) -> None:
+        world = idle_world()
+        world.cluster.policies = [policy(idle={**SHORT_IDLE, "maxCheckpointAgeSeconds": 600})]
+        await world.run_for(LONG)
+        assert not world.is_paused()
+        assert len(world.told("Warn")) == 1
+        assert world.condition("Succeeded") == ("Unknown", "CheckpointTooOld")
+
     async def test_notify_warns_only(self) -> None:
         world = idle_world()
         world.cluster.policies = [policy(idle={**SHORT_IDLE, "action": "Notify"})]
@@ -450,6 +459,15 @@ class TestBlindness:
         assert world.cluster.actions == []
         assert world.condition("Idle") == ("Unknown", "MetricsUnavailable")
         assert len(world.cluster.statuses) <= 4
+
+    async def test_when_prometheus_comes_back_idleness_is_judged_from_what_it_kept(self) -> None:
+        world = idle_world()
+        world.metrics.up = False
+        await world.run_for(LONG)
+        world.metrics.up = True
+        await world.tick()
+        assert world.told("Warn") == ["GPUNeverUsed"]
+        assert not world.is_paused()
 
     async def test_prometheus_down_keeps_no_human_from_being_heard(self) -> None:
         world = await paused_world()
@@ -699,7 +717,7 @@ class TestRefusedByTheApiServer:
         world = idle_world()
         denied = Outcome(OutcomeKind.Denied, "jobs.batch is forbidden")
         world.cluster.answers = lambda what: denied if what == "Pause" else Outcome(OutcomeKind.Done)
-        await world.run_for(LONG)
+        await world.run_for(HOUR)
         assert world.condition("Succeeded") == ("Unknown", "PermissionDenied")
         assert world.condition("Accepted") == ("True", "Accepted")
         writes = world.cluster.writes

@@ -13,8 +13,9 @@ from ebbtide.core.breaker import IDLE_REASONS
 from ebbtide.core.decision import Action, Actor, Check, Result, Verb
 from ebbtide.core.idle_concern import idle, idle_trace, steps
 from ebbtide.core.intent import LEVER, NEVER_PAUSE, RUNNING_SECONDS, Wish
+from ebbtide.core.life_concerns import created, finished, name_free, template_usable, unreadable
 from ebbtide.core.reason import Reason
-from ebbtide.core.ruling import Ruling, act, command_target
+from ebbtide.core.ruling import Ruling, act, command_target, known_reason
 from ebbtide.core.situation import Situation
 from ebbtide.core.timestamps import stamp
 from ebbtide.core.workload import Instant
@@ -46,52 +47,6 @@ def trace(situation: Situation, ruling: Ruling) -> tuple[Check, ...]:
     if ruling.concern == idle.__name__:
         checks[-1:] = idle_trace(situation, ruling)
     return tuple(checks)
-
-
-def finished(situation: Situation) -> Ruling | None:
-    """The work has not finished yet."""
-    target = situation.target
-    if target is None:
-        return _finished_before(situation)
-    if target.finished is None:
-        return None
-    return Ruling("finished", target.finished, f"finished: {target.succeeded} succeeded, {target.failed} failed")
-
-
-def _finished_before(situation: Situation) -> Ruling | None:
-    """Work that has finished is never started again because somebody tidied its Job away."""
-    stored = next((it for it in situation.workload.memory.conditions if it.type == "Succeeded"), None)
-    if stored is None or stored.status == "Unknown" or stored.reason not in {*Reason}:
-        return None
-    return Ruling("finished", Reason(stored.reason), "finished; its Job has been deleted since")
-
-
-def unreadable(situation: Situation) -> Ruling | None:
-    """The object can be read by this version."""
-    problem = situation.workload.invalid
-    if problem is None:
-        return None
-    return Ruling("unreadable", Reason.UnknownValue, f"{problem[0]}: {problem[1]}; nothing is done to it")
-
-
-def name_free(situation: Situation) -> Ruling | None:
-    """No foreign object has the name of ours."""
-    if not situation.workload.foreign_target:
-        return None
-    name = situation.workload.key.name
-    return Ruling("name_free", Reason.NameConflict, f"a Job named {name} exists and is not ours; delete or rename it")
-
-
-def template_usable(situation: Situation) -> Ruling | None:
-    """The API server has not refused its template."""
-    workload = situation.workload
-    if situation.target is not None:
-        return None
-    stored = next((it for it in workload.memory.conditions if it.type == "Accepted"), None)
-    if stored is None or stored.reason != Reason.TemplateRejected or stored.observed_generation != workload.generation:
-        return None
-    message = "the API server refused the Job made from its template: correct the template in a new object"
-    return Ruling("template_usable", Reason.TemplateRejected, stored.message or message)
 
 
 def unprotected(situation: Situation) -> Ruling | None:
@@ -184,15 +139,6 @@ def lever_ours(situation: Situation) -> Ruling | None:
     return Ruling("lever_ours", Reason.PausedByUser, "the Job was suspended by somebody else: left as it is")
 
 
-def created(situation: Situation) -> Ruling | None:
-    """Its Job exists."""
-    if situation.target is not None:
-        return None
-    message = "nothing holds it back: its Job is created running"
-    create = act(situation, Verb.Create, Reason.Running, message)
-    return Ruling("created", Reason.Running, message, (create,))
-
-
 def human_pause_over(situation: Situation) -> Ruling | None:
     """It is not left over from a pause that a human ended."""
     if situation.paused_by != Actor.User:
@@ -217,7 +163,7 @@ def not_paused(situation: Situation) -> Ruling | None:
     """It is not paused now."""
     if not situation.paused_by_us or situation.target is None or situation.target.restore is None:
         return None
-    since, reason = situation.target.restore.at, _reason(situation.pause_reason)
+    since, reason = situation.target.restore.at, known_reason(situation.pause_reason)
     again = _resume_after(situation, since)
     if again:
         resume = act(situation, Verb.Resume, reason, again)
@@ -283,14 +229,6 @@ def _resume_after(situation: Situation, since: Instant) -> str:
     if section is None or not section.resume_after_seconds or situation.now - since < section.resume_after_seconds:
         return ""
     return f"paused for {section.resume_after_seconds} s, as long as idle.resumeAfterSeconds allows"
-
-
-def _reason(text: str) -> Reason:
-    """The reason on a restore annotation, which anybody can edit and a newer version may have written."""
-    try:
-        return Reason(text)
-    except ValueError:
-        return Reason.UnknownValue
 
 
 def _ensure_running(situation: Situation, message: str) -> tuple[Action, ...]:

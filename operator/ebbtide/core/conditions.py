@@ -69,11 +69,11 @@ def _succeeded(decision: Decision, problem: Problem | None) -> Condition:
 
 def _running(decision: Decision, done: frozenset[Verb]) -> Condition:
     situation = decision.ruled.situation
-    target, pods = situation.target, situation.pods
+    pods = situation.pods
     ready = sum(1 for pod in pods if pod.ready_since is not None)
     message = f"{ready} of {situation.workload.workers} pods are ready"
-    if target is not None and target.finished is not None:
-        return Condition("Running", "False", target.finished, "finished")
+    if decision.deciding in _OUTCOMES:
+        return Condition("Running", "False", decision.deciding, "finished")
     if _is_held(decision, done):
         return Condition("Running", "False", decision.deciding, "suspended")
     if pods and ready >= situation.workload.workers:
@@ -105,9 +105,11 @@ def _paused(decision: Decision, done: frozenset[Verb]) -> Condition:
 
 def _is_held(decision: Decision, done: frozenset[Verb]) -> bool:
     target = decision.ruled.situation.target
+    if decision.deciding in _OUTCOMES:
+        return False
     if target is None:
         return decision.ruled.situation.word.wish is Wish.Stop
-    if target.finished is not None or Verb.Resume in done:
+    if Verb.Resume in done:
         return False
     paused_now = any(action.verb is Verb.Pause and not action.observed for action in decision.actions)
     return target.suspended or (paused_now and Verb.Pause in done)

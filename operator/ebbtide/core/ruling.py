@@ -35,3 +35,11 @@ def command_target(situation: Situation) -> str:
     """The workload as `kubectl ebbtide` takes it."""
     key = situation.workload.key
     return f"{key.kind.lower()}/{key.name} -n {key.namespace}"
+
+
+def known_reason(text: str) -> Reason:
+    """A stored reason, which anybody can edit and a newer version may have written."""
+    try:
+        return Reason(text)
+    except ValueError:
+        return Reason.UnknownValue

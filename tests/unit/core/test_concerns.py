@@ -8,7 +8,7 @@ import pytest
 from ebbtide.core.concerns import CHAIN
 from ebbtide.core.explanation import checks
 from ebbtide.core.reason import Reason
-from ebbtide.core.workload import Checkpoint, Intent, Memory, Namespace
+from ebbtide.core.workload import Checkpoint, Intent, Memory, Namespace, StoredCondition
 from tests.builders import (
     HOUR,
     NOW,
@@ -31,6 +31,8 @@ RUN = Intent(override="Running", override_until=NOW + HOUR)
 KEEP = Intent(keep_until=NOW + HOUR)
 PROTECTED = {"namespaces": {"vision": Namespace("vision", protected=True)}}
 REJECTED = Memory(conditions=(accepted(1, "TemplateRejected", "False", "image: Required value"),))
+OVER = Memory(conditions=(accepted(), StoredCondition("Succeeded", "True", "JobCompleted", NOW - HOUR, 1)))
+OPEN = Memory(conditions=(accepted(), StoredCondition("Succeeded", "Unknown", "GPUActive", NOW - HOUR, 1)))
 CONFLICT = Memory(pause=pause_record(reverts=3, ended_at=NOW - 60), conditions=(accepted(),))
 WARNED = Memory(warned_at=NOW - 400, conditions=(accepted(),))
 UNTOUCHED = replace(paused_job(), suspended=False)
@@ -42,6 +44,18 @@ ORDER: dict[str, tuple[dict[str, Any], dict[str, Any], Reason, list[str]]] = {
         PROTECTED,
         Reason.JobCompleted,
         [],
+    ),
+    "finished work whose Job was removed is not done again": (
+        {"target": None, "memory": OVER, "intent": RUN},
+        {},
+        Reason.JobCompleted,
+        [],
+    ),
+    "open work whose Job was removed is created again": (
+        {"target": None, "memory": OPEN},
+        {},
+        Reason.Running,
+        ["Create"],
     ),
     "what cannot be read is not touched, not even for a human": (
         {"invalid": ("spec.workers", "not a number"), "intent": STOP},

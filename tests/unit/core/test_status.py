@@ -105,6 +105,15 @@ CONDITIONS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         told(workload(target=job(finished=Reason.JobCompleted)), "Running"),
         ("False", "JobCompleted"),
     ),
+    "finished stays finished when its Job is removed": (
+        told(
+            workload(
+                target=None, memory=Memory(conditions=(StoredCondition("Succeeded", "True", "JobCompleted", 0, 1),))
+            ),
+            "Succeeded",
+        ),
+        ("True", "JobCompleted"),
+    ),
     "waiting in a queue does not run": (
         told(workload(queue="research", target=job(suspended=True)), "Running"),
         ("False", "QueueWaiting"),

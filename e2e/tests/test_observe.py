@@ -1,0 +1,97 @@
+"""What is only observed is planned and told, and nothing of it is done, whichever labels Prometheus keeps."""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+
+from e2e.installation import SERVICE_ACCOUNT, Document, Installation, cost_policy, namespace, training_job
+
+pytestmark = pytest.mark.plane
+
+IDLE: Final = {"afterSeconds": 12, "warnSeconds": 3, "graceSeconds": 2, "neverUsedAfterSeconds": 14}
+ACTIVITIES: Final = {"idle": "busy:5 idle", "unused": "idle", "busy": "busy:1", "fragile": "busy:5 idle"}
+EXPECTED: Final = {
+    "idle": ("Idle", "GPUIdle", "Pause", "GPUIdle"),
+    "unused": ("NeverUsed", "GPUNeverUsed", "Pause", "GPUNeverUsed"),
+    "busy": ("Active", "GPUActive", None, None),
+    "fragile": ("Idle", "GPUIdle", "Warn", "GPUIdle"),
+}
+"""Verdict, reason, planned action and its reason; work without checkpoint would only be warned about."""
+
+
+@pytest.fixture(scope="module")
+def it(install: Callable[..., Installation]) -> Installation:
+    """The chart with its default `enforcement.enabled: false`."""
+    return install(nodes=2)
+
+
+def observe(it: Installation, where: str, mode: str) -> dict[str, Document]:
+    """The same four jobs under a policy of that mode, until all is planned that will be; gives their statuses."""
+    it.apply(namespace(where))
+    it.plane.wait_default_service_account(where)
+    jobs = [
+        training_job(name, where, activity, gpus=2, checkpoint=name != "fragile")
+        for name, activity in ACTIVITIES.items()
+    ]
+    it.apply(cost_policy(where, IDLE, mode=mode), *jobs)
+
+    def judged() -> dict[str, Document] | None:
+        found = {name: it.status(name, where) for name in ACTIVITIES}
+        return found if {name: outcome(status) for name, status in found.items()} == EXPECTED else None
+
+    return it.wait(f"verdicts and plans in {where}", judged)
+
+
+def outcome(status: Document) -> tuple[str | None, ...]:
+    verdict, planned = status.get("verdict") or {}, status.get("wouldBe") or {}
+    return verdict.get("value"), verdict.get("reason"), planned.get("action"), planned.get("reason")
+
+
+def observed(it: Installation) -> dict[tuple[str, str], int]:
+    """(action, reason) to how often /metrics says that it was planned only."""
+    pattern = r'^ebbtide_actions_total{action="(\w+)",mode="Observe",reason="(\w+)",result="Observed"} (\S+)$'
+    return {(verb, why): int(float(count)) for verb, why, count in re.findall(pattern, it.operator.metrics(), re.M)}
+
+
+def assert_nothing_was_done(it: Installation, where: str, statuses: dict[str, Document]) -> None:
+    """Jobs were created and never written again, nobody was warned, and everything still runs."""
+    writes = it.plane.audit().writes(user=SERVICE_ACCOUNT, resource="jobs", namespace=where)
+    assert {(write.verb, write.name) for write in writes} == {("create", name) for name in ACTIVITIES}
+    for name, status in statuses.items():
+        assert {event["action"] for event in it.events(name, where)} == {"Create"}
+        assert "warnedAt" not in status.get("idle", {})
+        assert "pause" not in status
+        assert len(it.pods(name, where)) == 1
+        assert it.condition(name, where, "Running")["status"] == "True"
+
+
+def test_by_default_the_chart_only_plans_what_an_enforcing_policy_would_do(it: Installation) -> None:
+    statuses = observe(it, "disabled", "Enforce")
+    assert_nothing_was_done(it, "disabled", statuses)
+    assert observed(it) == {
+        ("Warn", "GPUIdle"): 2,
+        ("Warn", "GPUNeverUsed"): 1,
+        ("Pause", "GPUIdle"): 1,
+        ("Pause", "GPUNeverUsed"): 1,
+    }
+    mode = next(check for check in statuses["idle"]["checks"] if check["name"] == "mode")
+    assert (mode["result"], mode["reason"]) == ("Stop", "EnforcementDisabled")
+    assert "enforcement.enabled is false" in it.ebbtide("explain", "tjob/idle", "-n", "disabled")
+
+
+def test_a_policy_in_observe_plans_the_same_and_so_it_does_where_prometheus_honors_labels(it: Installation) -> None:
+    it.prometheus.stop()
+    it.prometheus.configure(it.plane.exporter.address, honor_labels=True)
+    it.prometheus.start(fresh=True)
+    it.upgrade({"enforcement": {"enabled": True}})
+    statuses = observe(it, "plain-labels", "Observe")
+    (series,) = it.prometheus.query('group(DCGM_FI_DEV_GPU_UTIL{namespace="plain-labels",pod!=""})')
+    assert series
+    assert not it.prometheus.query('{exported_pod!=""}')
+    assert_nothing_was_done(it, "plain-labels", statuses)
+    mode = next(check for check in statuses["idle"]["checks"] if check["name"] == "mode")
+    assert (mode["result"], mode["reason"]) == ("Stop", "ObserveOnly")
+    assert observed(it)["Pause", "GPUIdle"] >= 1
+    # What the default chart had only planned, it does not catch up with at once: the warning comes first.

@@ -1,0 +1,61 @@
+"""Concerns about the life of the object: finished, readable, its name free, its template usable, its Job created."""
+
+from ebbtide.core.decision import Verb
+from ebbtide.core.reason import Reason
+from ebbtide.core.ruling import Ruling, act
+from ebbtide.core.situation import Situation
+
+
+def finished(situation: Situation) -> Ruling | None:
+    """The work has not finished yet."""
+    target = situation.target
+    if target is None:
+        return _finished_before(situation)
+    if target.finished is None:
+        return None
+    return Ruling("finished", target.finished, f"finished: {target.succeeded} succeeded, {target.failed} failed")
+
+
+def _finished_before(situation: Situation) -> Ruling | None:
+    """Work that has finished is never started again because somebody tidied its Job away."""
+    stored = next((it for it in situation.workload.memory.conditions if it.type == "Succeeded"), None)
+    if stored is None or stored.status == "Unknown" or stored.reason not in {*Reason}:
+        return None
+    return Ruling("finished", Reason(stored.reason), "finished; its Job has been deleted since")
+
+
+def unreadable(situation: Situation) -> Ruling | None:
+    """The object can be read by this version."""
+    problem = situation.workload.invalid
+    if problem is None:
+        return None
+    return Ruling("unreadable", Reason.UnknownValue, f"{problem[0]}: {problem[1]}; nothing is done to it")
+
+
+def name_free(situation: Situation) -> Ruling | None:
+    """No foreign object has the name of ours."""
+    if not situation.workload.foreign_target:
+        return None
+    name = situation.workload.key.name
+    return Ruling("name_free", Reason.NameConflict, f"a Job named {name} exists and is not ours; delete or rename it")
+
+
+def template_usable(situation: Situation) -> Ruling | None:
+    """The API server has not refused its template."""
+    workload = situation.workload
+    if situation.target is not None:
+        return None
+    stored = next((it for it in workload.memory.conditions if it.type == "Accepted"), None)
+    if stored is None or stored.reason != Reason.TemplateRejected or stored.observed_generation != workload.generation:
+        return None
+    message = "the API server refused the Job made from its template: correct the template in a new object"
+    return Ruling("template_usable", Reason.TemplateRejected, stored.message or message)
+
+
+def created(situation: Situation) -> Ruling | None:
+    """Its Job exists."""
+    if situation.target is not None:
+        return None
+    message = "nothing holds it back: its Job is created running"
+    create = act(situation, Verb.Create, Reason.Running, message)
+    return Ruling("created", Reason.Running, message, (create,))

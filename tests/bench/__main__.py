@@ -1,0 +1,85 @@
+"""`python -m tests.bench [--full] [--only NAME]`: prints a table for each bench and writes docs/benchmarks.md."""
+
+import argparse
+import importlib.util
+import sys
+import time
+from collections.abc import Callable
+
+from tests.bench import report
+from tests.bench.processes import BenchError
+from tests.bench.report import Figure, Section
+
+KILLS = 100
+
+
+def _reaction(_full: bool) -> Section:
+    from tests.bench import reaction
+
+    return reaction.measure()
+
+
+def _scale(full: bool) -> Section:
+    from tests.bench import scale
+
+    return scale.measure(full=full)
+
+
+def _core(_full: bool) -> Section | None:
+    """The decision alone, without processes; its own module says how."""
+    if importlib.util.find_spec("tests.bench.judge_fleet") is None:
+        return None
+    from tests.bench import judge_fleet
+
+    return judge_fleet.measure()
+
+
+def _kill(full: bool) -> Section | None:
+    """Only with --full: half an hour of kills."""
+    if not full:
+        return None
+    from e2e.soak.__main__ import kills
+    from e2e.soak.kill import hits
+
+    outcomes = kills(KILLS, seed=1)
+    figures = [
+        Figure("kills at random writes of a warning or a pause", str(KILLS)),
+        Figure("of these at the very write aimed at", str(hits(outcomes))),
+        Figure("workloads with one pause, original intact, resumed after it", str(len(outcomes)), str(KILLS), True),
+    ]
+    how = "kill -9 before sending and after the answer of a random write; the audit log is the judge."
+    return Section("Kills", how, "python -m e2e.soak kill", figures)
+
+
+BENCHES: dict[str, Callable[[bool], Section | None]] = {
+    "core": _core,
+    "reaction": _reaction,
+    "scale": _scale,
+    "kill": _kill,
+}
+
+
+def main() -> int:
+    """Exit status 1 when a target was missed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="full counts; takes an hour")
+    parser.add_argument("--only", choices=BENCHES, action="append", help="this bench alone; may be repeated")
+    arguments = parser.parse_args()
+    sections: list[Section] = []
+    for name in arguments.only or BENCHES:
+        began = time.monotonic()
+        try:
+            section = BENCHES[name](arguments.full)
+        except BenchError as error:
+            sys.stderr.write(f"{name}: {error}\n")
+            return 2
+        if section is not None:
+            sys.stdout.write(f"{section.screen()}\n  (measured in {time.monotonic() - began:.0f} s)\n\n")
+            sys.stdout.flush()
+            sections.append(section)
+            report.write([section])
+    return 0 if all(section.met for section in sections) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,13 +7,15 @@ what was sent.
 
 import json
 import random
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
-from e2e.plane import AuditWrite, PlaneError
+from e2e.plane import AuditWrite, Plane
 from e2e.soak.stage import RESTORE, Stage, moment, sleep_until
 
 IDLE: Final = {"afterSeconds": 12, "warnSeconds": 4, "graceSeconds": 2, "neverUsedAfterSeconds": 14}
@@ -21,6 +23,8 @@ _IDLE_FOR_A_WARNING: Final = IDLE["afterSeconds"] - IDLE["warnSeconds"] + 3.0
 """Seconds of zeros after which the first tick of a new process is sure to find it idle."""
 _SECONDS: Final = 60.0
 CRASHED: Final = -9
+_BATCH: Final = 12
+"""Jobs that run at a time: each holds a device until its turn is over."""
 
 
 class Step(StrEnum):
@@ -190,9 +194,7 @@ def check_pause(stage: Stage, name: str) -> None:
 
 def _check_warned_before(stage: Stage, name: str, suspension: AuditWrite) -> None:
     """A warning that people could read came warnSeconds before the pause."""
-    writes = stage.plane.audit().writes(
-        verb="patch", resource="trainingjobs", subresource="status", namespace=stage.namespace, name=name, succeeded=True
-    )
+    writes = stage.writes(verb="patch", resource="trainingjobs", subresource="status", name=name, succeeded=True)
     idle = [((write.body or {}).get("status") or {}).get("idle") or {} for write in writes if write.at <= suspension.at]
     warned = [moment(one["warnedAt"]) for one in idle if "warnedAt" in one]
     assert warned, f"{name} was paused without a warning in its status"
@@ -203,7 +205,8 @@ def _check_warned_before(stage: Stage, name: str, suspension: AuditWrite) -> Non
 def check_resume(stage: Stage, name: str) -> None:
     """One un-suspending PATCH after the one pause, nothing left on the Job."""
     suspensions, resumptions = stage.suspensions(name, to=True), stage.suspensions(name, to=False)
-    assert (len(suspensions), len(resumptions)) == (1, 1), f"{name}: {len(suspensions)} pauses, {len(resumptions)} resumes"
+    counts = (len(suspensions), len(resumptions))
+    assert counts == (1, 1), f"{name}: {counts[0]} pauses, {counts[1]} resumes"
     assert resumptions[0].at > suspensions[0].at
 
 
@@ -227,4 +230,18 @@ def hits(outcomes: Sequence[Outcome]) -> int:
     return sum(len(one.shots) - len(one.missed) for one in outcomes)
 
 
-__all__ = ["IDLE", "Outcome", "PlaneError", "Range", "Step", "full_plan", "hits", "random_plan"]
+def kills(count: int, seed: int, tell: Callable[[Outcome], None] = lambda _: None) -> list[Outcome]:
+    """`count` random kills, or the ten at every write for 0, on a plane of their own. Raises as `Range.run`."""
+    plan = random_plan(count, seed) if count else full_plan()
+    outcomes: list[Outcome] = []
+    with tempfile.TemporaryDirectory(prefix="ebbtide-soak-") as folder, Plane(Path(folder)) as plane:
+        plane.add_gpu_nodes(2)
+        stage = Stage(plane)
+        stage.install()
+        stage.set_policy(IDLE)
+        for start in range(0, len(plan), _BATCH):
+            done = Range(stage, plan[start : start + _BATCH], prefix=f"kill-{start}").run()
+            outcomes += done
+            for one in done:
+                tell(one)
+    return outcomes

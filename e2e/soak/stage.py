@@ -79,7 +79,8 @@ class Stage:
 
     def train(self, name: str, activity: str = "idle", *, gpus: int = 1, workers: int = 1) -> str:
         """A TrainingJob whose devices do what `activity` says."""
-        container = {"name": "main", "image": "example.invalid/train", "resources": {"limits": {"nvidia.com/gpu": gpus}}}
+        limits = {"limits": {"nvidia.com/gpu": gpus}}
+        container = {"name": "main", "image": "example.invalid/train", "resources": limits}
         template = {
             "metadata": {"annotations": {"e2e.ebbtide.dev/activity": activity}},
             "spec": {"containers": [container]},
@@ -185,7 +186,8 @@ class Stage:
             idle: Document = self.status(name).get("idle") or {}
             return idle if "warnedAt" in idle and moment(idle["warnedAt"]) > after else None
 
-        return self._wait(f"a warning of {name}", warned, seconds, lambda: str(self.status(name).get("verdict")))
+        told: Document = self._wait(f"a warning of {name}", warned, seconds, lambda: str(self.verdict(name)))
+        return told
 
     def wait_paused(self, *names: str, seconds: float = 60.0) -> None:
         """Until the Jobs are suspended and the status says so."""

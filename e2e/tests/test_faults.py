@@ -227,4 +227,3 @@ def _lines(process: OperatorProcess, text: str) -> list[str]:
 def _sentences(process: OperatorProcess) -> list[str]:
     """What it says to a person: every line that is not a log record."""
     return [line for line in process.logs(500).splitlines() if line and not line.startswith("{")]
-

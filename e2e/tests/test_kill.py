@@ -1,7 +1,6 @@
-"""kill -9 before and after each write of a warning and a pause: one pause, the original intact, and the resume works."""
+"""kill -9 before and after each write of a warning and a pause: one pause, its original intact, and it resumes."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -32,4 +31,4 @@ def test_a_kill_at_any_write_leaves_one_pause_with_its_original_and_the_next_sta
     shots = sum(len(one.shots) for one in outcomes)
     assert shots == 10
     # A verdict that changes on a busy machine puts another write in front; such a kill is checked all the same.
-    assert hits(outcomes) >= 8, [missed for one in outcomes for missed in one.missed]
+    assert hits(outcomes) >= shots - 2, [missed for one in outcomes for missed in one.missed]

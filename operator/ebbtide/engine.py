@@ -12,6 +12,7 @@ import structlog
 
 from ebbtide.core.conditions import Problem
 from ebbtide.core.decision import Action, Decision, FleetFinding, Plan, Verb
+from ebbtide.core.evidence import EvidenceBook
 from ebbtide.core.idle import planned_since
 from ebbtide.core.object_status import changed_statuses
 from ebbtide.core.plan import plan
@@ -46,6 +47,7 @@ T = TypeVar("T")
 PROBLEMS = {
     OutcomeKind.Rejected: Reason.TemplateRejected,
     OutcomeKind.Denied: Reason.PermissionDenied,
+    OutcomeKind.NameConflict: Reason.NameConflict,
 }
 WARNING_VERBS = frozenset({Verb.Warn, Verb.Pause})
 
@@ -113,7 +115,7 @@ class Engine:
         """One round over the fleet."""
         started = perf_counter()
         state = await self._cluster.observe()
-        book, health = await self._metrics.observe(state)
+        book, health = await self._observe_metrics(state)
         snapshot = Snapshot(self._clock.now(), self._settings, state, book, health, tuple(self._shares))
         decide_started = perf_counter()
         planned = await asyncio.to_thread(plan, snapshot)
@@ -122,6 +124,15 @@ class Engine:
         acted, writes = await self._act(planned, state) if self._leadership.may_write() else ([], 0)
         self.last_tick_at = self._clock.now()
         return self._report(planned, acted, writes, health, (started, decide_started, decided))
+
+    async def _observe_metrics(self, state: ClusterState) -> tuple[EvidenceBook, MetricsHealth]:
+        """Metrics, or their absence: whatever goes wrong there, people and their Jobs are still served."""
+        try:
+            return await self._metrics.observe(state)
+        except Exception as error:
+            log.exception("metrics could not be read; nothing is judged idle without them")
+            interval = self._settings.sample_interval_seconds
+            return EvidenceBook(interval), MetricsHealth(up=False, message=f"metrics could not be read: {error!r}")
 
     async def _act(self, planned: Plan, state: ClusterState) -> tuple[list[Acted], int]:
         """Actions first, then what people are told about them."""
@@ -173,7 +184,11 @@ class Engine:
         stale = self._needs_refresh(decision)
         if not stale and self._settled.get(workload.uid) == (seen, workload.memory.fingerprint):
             return None
-        status = workload_status(decision, done=acted.done, problem=acted.problem)
+        try:
+            status = workload_status(decision, done=acted.done, problem=acted.problem)
+        except Exception:
+            log.exception("its status could not be made; the others are written", workload=str(workload.key))
+            return None
         if not stale and fingerprint(status) == workload.memory.fingerprint:
             self._settled[workload.uid] = (seen, workload.memory.fingerprint)
             return None

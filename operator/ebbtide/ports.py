@@ -18,6 +18,7 @@ class OutcomeKind(StrEnum):
     Unchanged = "Unchanged"
     Observed = "Observed"
     Conflict = "Conflict"
+    NameConflict = "NameConflict"
     Denied = "Denied"
     Rejected = "Rejected"
     NotLeader = "NotLeader"

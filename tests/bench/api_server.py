@@ -8,7 +8,7 @@ import asyncio
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -94,11 +94,11 @@ class ApiServer:
         app.add_routes(
             [
                 web.get("/counters", self.counters),
-                web.get("/version", lambda _: _json({"major": "1", "minor": "36", "gitVersion": "v1.36.4"})),
-                web.get("/api", lambda _: _json({"kind": "APIVersions", "versions": ["v1"]})),
-                web.get("/apis", lambda _: _json(_GROUPS)),
-                web.get(f"/apis/{GROUP}/v1alpha1", lambda _: _json(_KINDS)),
-                web.get("/api/v1", lambda _: _json({"kind": "APIResourceList", "resources": []})),
+                web.get("/version", _always({"major": "1", "minor": "36", "gitVersion": "v1.36.4"})),
+                web.get("/api", _always({"kind": "APIVersions", "versions": ["v1"]})),
+                web.get("/apis", _always(_GROUPS)),
+                web.get(f"/apis/{GROUP}/v1alpha1", _always(_KINDS)),
+                web.get("/api/v1", _always({"kind": "APIResourceList", "resources": []})),
                 web.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", self.review),
                 web.post("/apis/events.k8s.io/v1/namespaces/{namespace}/events", self.event),
                 web.get("/api/v1/{plural}", self.read),
@@ -175,7 +175,9 @@ class ApiServer:
         if request.method != "GET":
             self.writes[f"{request.method} {request.path}"] += 1
         message = f"{request.method} {request.path} is not served"
-        return _json({"kind": "Status", "status": "Failure", "reason": "NotFound", "message": message, "code": 404}, 404)
+        return _json(
+            {"kind": "Status", "status": "Failure", "reason": "NotFound", "message": message, "code": 404}, 404
+        )
 
 
 _VERBS = ["get", "list", "watch", "patch", "update", "create", "delete"]
@@ -204,6 +206,13 @@ _KINDS = {
         for subresource in ("", "/status")
     ],
 }
+
+
+def _always(body: object) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(_: web.Request) -> web.Response:
+        return _json(body)
+
+    return answer
 
 
 def _json(body: object, status: int = 200) -> web.Response:

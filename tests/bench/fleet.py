@@ -295,7 +295,11 @@ _CONTAINER = {
         "requests": {"cpu": "16", "memory": "128Gi", "nvidia.com/gpu": "1"},
     },
     "volumeMounts": [
-        {"name": "kube-api-access-x7k2p", "readOnly": True, "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"}
+        {
+            "name": "kube-api-access-x7k2p",
+            "readOnly": True,
+            "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
+        }
     ],
     "terminationMessagePath": "/dev/termination-log",
     "terminationMessagePolicy": "File",

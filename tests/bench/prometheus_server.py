@@ -141,8 +141,7 @@ class PrometheusServer:
         values = [
             "["
             + ",".join(
-                f'[{at:.3f},"{value(metric, pattern, number, steps)}"]'
-                for at, number, _ in steps.samples(pattern)
+                f'[{at:.3f},"{value(metric, pattern, number, steps)}"]' for at, number, _ in steps.samples(pattern)
             )
             + "]"
             for pattern in range(PATTERNS)

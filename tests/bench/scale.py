@@ -1,13 +1,13 @@
 """5,000 TrainingJobs and 50,000 pods through the real operator process: decision, memory, writes, queries."""
 
 import json
-import os
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ COMMAND = "make bench"
 QUIET_TICKS = 20
 TICK_SECONDS = 2.0
 SAMPLE_SECONDS = 30.0
-IDLE = {"afterSeconds": 3600, "warnSeconds": 5, "graceSeconds": 900, "neverUsedAfterSeconds": 7200}
+IDLE = {"afterSeconds": 900, "warnSeconds": 5, "graceSeconds": 300, "neverUsedAfterSeconds": 1200}
+PATIENT_IDLE = {"afterSeconds": 3600, "warnSeconds": 5, "graceSeconds": 900, "neverUsedAfterSeconds": 7200}
 LEASE = ("ebbtide-system", "ebbtide-leader")
 OPERATOR = str(Path(sys.executable).with_name("ebbtide"))
 SETTLE_SECONDS = 1200.0
@@ -42,6 +43,7 @@ class Scale:
 
     fleet: Fleet
     look_back: float
+    idle: dict[str, int]
 
     @property
     def how(self) -> str:
@@ -73,13 +75,13 @@ class World:
     @contextmanager
     def servers(self) -> Iterator[None]:
         common = {"fleet": asdict(self._scale.fleet)}
-        api = json.dumps({**common, "idle": IDLE, "lease": LEASE})
+        api = json.dumps({**common, "idle": self._scale.idle, "lease": LEASE})
         prometheus = json.dumps({**common, "interval": SAMPLE_SECONDS})
         words = ((self.api_port, api, "api_server"), (self.prometheus_port, prometheus, "prometheus_server"))
         (first, second) = (module(f"tests.bench.{name}", str(port), options) for port, options, name in words)
         with running(first, self.folder / "api.log"), running(second, self.folder / "prometheus.log"):
             for port in (self.api_port, self.prometheus_port):
-                until("a server of the bench", lambda port=port: self._answers(port), 60)
+                until("a server of the bench", partial(self._answers, port), 60)
             yield
 
     @contextmanager
@@ -182,7 +184,8 @@ class World:
 
 def measure(*, full: bool) -> Section:
     """Run it. `full`: two hours of history, the chart's default, instead of a quarter."""
-    scale = Scale(Fleet(since=time.time() - 12_000), 7200.0 if full else 1800.0)
+    fleet = Fleet(since=time.time() - 12_000)
+    scale = Scale(fleet, 7200.0, PATIENT_IDLE) if full else Scale(fleet, 1800.0, IDLE)
     with tempfile.TemporaryDirectory(prefix="ebbtide-bench-") as folder:
         world = World(Path(folder), scale)
         with world.servers():
@@ -225,8 +228,3 @@ def _kubeconfig(port: int) -> dict[str, Any]:
         "contexts": [{"name": "bench", "context": {"cluster": "bench", "user": "bench"}}],
         "current-context": "bench",
     }
-
-
-if __name__ == "__main__":
-    os.environ.setdefault("PYTHONUNBUFFERED", "1")
-    sys.stdout.write(measure(full="--full" in sys.argv).screen() + "\n")

@@ -224,8 +224,10 @@ class Executor:
         mine = meta["ownerReferences"][0]["uid"]
         if any(one["uid"] == mine for one in there["metadata"].get("ownerReferences") or ()):
             return outcomes.unchanged(f"{resource.kind} {meta['name']} exists already")
-        text = f"NameConflict: a {resource.kind} named {meta['name']} exists and is not ours; delete or rename it"
-        return outcomes.conflict(text)
+        if _leaves_soon(there, meta["ownerReferences"][0]["kind"]):
+            return outcomes.conflict(f"{resource.kind} {meta['name']} of a predecessor is still being deleted")
+        text = f"a {resource.kind} named {meta['name']} exists and is not ours; delete or rename it"
+        return Outcome(OutcomeKind.NameConflict, text)
 
     async def _guarded(self, attempt: Callable[[], Awaitable[Outcome]]) -> Outcome:
         try:
@@ -259,6 +261,13 @@ def _changed(document: Document, target: Target) -> str:
     if meta["resourceVersion"] != target.resource_version:
         return f"{target.kind} {target.name} changed since it was seen"
     return ""
+
+
+def _leaves_soon(document: Document, owner_kind: str) -> bool:
+    """Being deleted, or left by a deleted object of our kind and waiting for garbage collection."""
+    meta = document["metadata"]
+    owned_before = any(one.get("kind") == owner_kind for one in meta.get("ownerReferences") or ())
+    return owned_before or "deletionTimestamp" in meta
 
 
 def _by_label(attribution: Attribution) -> dict[str, str]:

@@ -47,6 +47,9 @@ def conditions(status: Mapping[str, Any]) -> tuple[StoredCondition, ...]:
             reason=_text(one, "reason"),
             since=_time(one, "lastTransitionTime") or 0.0,
             observed_generation=_count(one, "observedGeneration", 0),
+            message=_text(one, "message")
+            if _text(one, "type") == "Accepted" and _text(one, "status") == "False"
+            else "",
         )
         for one in (listed if isinstance(listed, list) else ())
         if isinstance(one, Mapping)

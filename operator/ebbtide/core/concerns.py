@@ -51,14 +51,14 @@ def trace(situation: Situation, ruling: Ruling) -> tuple[Check, ...]:
 
 def unprotected(situation: Situation) -> Ruling | None:
     """The namespace is not protected."""
-    if not situation.protected:
+    if not situation.protected or situation.word.wish in {Wish.Stop, Wish.Run}:
+        # Our own kinds obey their owner everywhere: spec.suspend always wins, protection is from us and not from them.
         return None
     message = f"namespace {situation.workload.key.namespace} is protected: reported only"
-    wants_stop = situation.word.wish is Wish.Stop
     if situation.target is None:
-        create = replace(act(situation, Verb.Create, Reason.ProtectedNamespace, message), suspended=wants_stop)
+        create = act(situation, Verb.Create, Reason.ProtectedNamespace, message)
         return Ruling("unprotected", Reason.ProtectedNamespace, message, (create,))
-    if situation.paused_by_us and not wants_stop:
+    if situation.paused_by_us:
         why = "its namespace is protected now"
         resume = act(situation, Verb.Resume, Reason.PolicyRemoved, why)
         return Ruling("unprotected", Reason.PolicyRemoved, why, (resume,))

@@ -121,6 +121,9 @@ def _priced(decision: Decision) -> Condition:
         return Condition("Priced", "Unknown", Reason.AllPriced, "no pod is bound to a node")
     if hourly.amount is None:
         nodes = ", ".join(hourly.unpriced_nodes[:5])
+        if hourly.overlap:
+            said = f"two equally specific PriceCatalog rows match {nodes}: end one with effectiveTo, or match it closer"
+            return Condition("Priced", "False", Reason.CatalogOverlap, said)
         return Condition("Priced", "False", Reason.NodeUnpriced, f"no PriceCatalog row in force matches {nodes}")
     return Condition("Priced", "True", Reason.AllPriced, f"{hourly.amount:.2f} {hourly.currency} per hour")
 

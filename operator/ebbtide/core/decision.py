@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ebbtide.core.plan import Ruled
 
 __all__ = [
-    "GATED",
     "Action",
     "Actor",
     "Check",
@@ -42,10 +41,6 @@ class Verb(StrEnum):
     Notify = "Notify"
     Forget = "Forget"
     """Remove a restore annotation that no longer describes the object (RestoreStale, a human moved the lever)."""
-
-
-GATED = frozenset({Verb.Hold, Verb.Warn, Verb.Pause})
-"""Verbs that Observe mode plans and records but does not do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,16 +59,18 @@ class PriceBook:
 
     def hourly(self, pods: Iterable[Pod]) -> HourlyCost:
         """One hour of these bound pods; amount None as soon as one of their nodes is unpriced."""
-        total, currency, unpriced = ZERO, "", set()
+        total, currency, overlap = ZERO, "", False
+        unpriced: set[str] = set()
         for pod in pods:
             rate = self.rate(pod.node)
             if rate.per_device is None:
                 unpriced.add(pod.node)
+                overlap = overlap or rate.reason is Reason.CatalogOverlap
                 continue
             currency = rate.currency
             total += rate.per_device * pod.accelerators
             total += rate.per_cpu * Decimal(str(pod.cpu)) + rate.per_byte * pod.memory_bytes
-        return HourlyCost(currency, None if unpriced else total, tuple(sorted(unpriced)))
+        return HourlyCost(currency, None if unpriced else total, tuple(sorted(unpriced)), overlap)
 
     def _compute(self, node: Node) -> Rate:
         labels = dict(node.labels)

@@ -24,7 +24,6 @@ class Policy:
     problem: str = ""
     conditions: tuple[StoredCondition, ...] = ()
     status_fingerprint: str = ""
-    status_as_of: Instant | None = None
 
     @property
     def reference(self) -> str:

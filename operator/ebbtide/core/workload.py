@@ -269,3 +269,5 @@ class HourlyCost:
     currency: str
     amount: Decimal | None
     unpriced_nodes: tuple[str, ...] = field(default=())
+    overlap: bool = False
+    """Two equally specific rows in force match one of these nodes: CatalogOverlap."""

@@ -229,7 +229,7 @@ async def test_create_makes_the_service_first_and_both_strictly(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("name", "owners", "want"),
-    [("ours", [OWNER], OutcomeKind.Unchanged), ("a stranger's", [], OutcomeKind.Conflict)],
+    [("ours", [OWNER], OutcomeKind.Unchanged), ("a stranger's", [], OutcomeKind.NameConflict)],
 )
 async def test_a_name_that_is_taken(tmp_path: Path, name: str, owners: Any, want: OutcomeKind) -> None:
     stand_in = StandIn()
@@ -240,7 +240,7 @@ async def test_a_name_that_is_taken(tmp_path: Path, name: str, owners: Any, want
     async with executing(stand_in, tmp_path) as executor:
         outcome = await executor.execute(action(Verb.Create), workload())
     assert outcome.kind is want, name
-    assert want is OutcomeKind.Unchanged or outcome.message.startswith("NameConflict: a Job named a exists")
+    assert want is OutcomeKind.Unchanged or outcome.message.startswith("a Job named a exists")
 
 
 async def test_a_training_job_that_was_replaced_gets_no_job(tmp_path: Path) -> None:

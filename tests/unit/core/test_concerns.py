@@ -76,7 +76,12 @@ ORDER: dict[str, tuple[dict[str, Any], dict[str, Any], Reason, list[str]]] = {
         Reason.Running,
         ["Create"],
     ),
-    "protected comes before a human's stop": ({"intent": STOP}, PROTECTED, Reason.ProtectedNamespace, []),
+    "a human's stop is obeyed in a protected namespace too": (
+        {"intent": STOP},
+        PROTECTED,
+        Reason.PausedByUser,
+        ["Pause"],
+    ),
     "protected: our own objects are created all the same": (
         {"target": None},
         PROTECTED,

@@ -51,6 +51,11 @@ def _demo() -> int:
     except FAILURES as error:
         _tell_failure(error, world, log)
         return 1
+    except BaseException:
+        # A closed pipe, or an error of the demo itself.
+        if world is not None:
+            state.stop(world.pid)
+        raise
     _farewell(world)
     return 0
 
@@ -77,7 +82,7 @@ def _start(log: Path) -> World:
 
 
 def _started(process: subprocess.Popen[bytes]) -> World:
-    limit, phase = time.monotonic() + START_SECONDS, "the first part"
+    limit, phase = time.monotonic() + START_SECONDS, ""
     with Progress("starting") as progress:
         while time.monotonic() < limit:
             ended = process.poll() is not None
@@ -91,7 +96,7 @@ def _started(process: subprocess.Popen[bytes]) -> World:
                     phase = world.phase
                     say(f"starting {phase}")
             if ended:
-                raise StoryError(f"the process that holds the demo ended while starting {phase}")
+                raise StoryError(f"the process that holds the demo ended while starting {phase or 'itself'}")
             progress.beat()
             time.sleep(0.1)
     raise StoryError(f"not ready after {START_SECONDS:.0f} s, while starting {phase}")

@@ -24,13 +24,15 @@ class StoryError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What Prometheus knows of a workload's devices: percent over the last seconds, and the last memory and power."""
+    """What Prometheus knows of a workload's devices: means and peak over the last seconds, and the last memory."""
 
     devices: int
     mean: float
     peak: float
     held_gib: float
     watts: float
+    unused_seconds: float
+    """Since the last sample of work on any of them; 0 where none is known."""
 
 
 class Servers:
@@ -92,13 +94,14 @@ class Servers:
             f"avg(avg_over_time({util}[{_WINDOW}]))",
             f"max(max_over_time({util}[{_WINDOW}]))",
             f"avg({held})",
-            f"sum({power})",
+            f"sum(avg_over_time({power}[{_WINDOW}]))",
+            f"time() - max(max_over_time(timestamp({util} > 0)[5m:1s]))",
         )
         values = [self._number(it) for it in expressions]
-        if any(it is None for it in values):
+        if values[0] is None:
             return None
-        devices, mean, peak, mib, watts = (it or 0.0 for it in values)
-        return Use(round(devices), mean, peak, mib / _MIB_IN_GIB, watts)
+        devices, mean, peak, mib, watts, unused = (it or 0.0 for it in values)
+        return Use(round(devices), mean, peak, mib / _MIB_IN_GIB, watts, unused)
 
     def _number(self, expression: str) -> float | None:
         result = self._ask("query", {"query": expression})["result"]
@@ -127,7 +130,7 @@ class Servers:
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "COLUMNS": "113", "KUBECONFIG": kubeconfig},
+            env={**os.environ, "KUBECONFIG": kubeconfig},
         )
         if done.returncode != 0:
             raise StoryError(f"{Path(argv[0]).name} {' '.join(argv[1:])}: {done.stderr.strip() or done.stdout.strip()}")

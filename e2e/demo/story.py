@@ -1,5 +1,6 @@
 """The story: jobs run, one goes idle, it is warned, paused, priced, and its user brings it back."""
 
+import json
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -19,6 +20,7 @@ from e2e.plane.audit import AuditLog
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "quickstart"
 ACTIVITY = "e2e.ebbtide.dev/activity"
+FAKE = "kwok.x-k8s.io/node"
 HERO = "segmentation"
 IDLE_SECONDS = ("afterSeconds", "warnSeconds", "graceSeconds", "neverUsedAfterSeconds")
 METRICS_EVERY = 8.0
@@ -62,20 +64,18 @@ class Story:
         nodes = self._servers.nodes()
         gpus = sum(int(node["status"]["allocatable"].get("nvidia.com/gpu", 0)) for node in nodes)
         kinds = ", ".join(sorted({node["metadata"]["labels"]["node.kubernetes.io/instance-type"] for node in nodes}))
-        say(
-            f"Kubernetes {self._servers.version()} and Prometheus {self._servers.prometheus_version()}, "
-            f"{len(nodes)} nodes ({kinds}) with {gpus} GPUs"
-        )
-        say(f"Nodes and pods are simulated by KWOK, everything else is real. {HERO} replays {replay.origin}.")
+        simulated = sum(node["metadata"]["annotations"].get(FAKE) == "fake" for node in nodes)
+        versions = f"Kubernetes {self._servers.version()} and Prometheus {self._servers.prometheus_version()}"
+        say(f"{versions} with {gpus} GPUs in {len(nodes)} nodes ({kinds}), of which KWOK simulates {simulated}.")
+        say(f"{HERO} will replay {replay.origin}.")
 
     def _apply(self, replay: Replay) -> None:
         heading("A policy, a price list and three training jobs")
-        command("kubectl apply -f examples/quickstart")
         activities = {"resnet": "busy:1", HERO: replay.activity, "ablation": "busy:20 idle"}
         files = sorted(EXAMPLES.glob("*.yaml"))
         documents = [it for path in files for it in yaml.safe_load_all(path.read_text(encoding="utf-8"))]
         text = yaml.safe_dump_all([_prepared(it, activities) for it in documents if it["kind"] != "Namespace"])
-        show(self._servers.kubectl("apply", "-f", "-", text=text))
+        command("kubectl apply -f examples/quickstart", self._servers.kubectl("apply", "-f", "-", text=text))
         idle = self._servers.policy("batch")["spec"]["idle"]
         say(
             f"The policy in the demo's time, in which an hour passes in a minute: pause after {idle['afterSeconds']} s "
@@ -103,10 +103,12 @@ class Story:
             f"{status['gpus']} for {after['hourly']}: the pause saves {saved} {before['currency']} an hour.",
             GOOD,
         )
-        say(f"What undoes it lies on the Job itself: {job['metadata']['annotations']['ebbtide.dev/restore']}")
+        restore = json.loads(job["metadata"]["annotations"]["ebbtide.dev/restore"])
+        was = ", ".join(f"{field['path']} was {json.dumps(field['was'])}" for field in restore["fields"])
+        say(f"What undoes it is on the Job itself, put there by the same write: {was}.")
         ablation = self._servers.status("ablation")
         say(
-            f"ablation: {ablation['verdict']['value']} too, with {ablation['gpus']} GPUs; it runs on: "
+            f"ablation is {ablation['verdict']['value']} as well and keeps its {ablation['gpus']} GPUs: "
             f"{_reason(ablation)}."
         )
         self._show_ebbtide("list")
@@ -120,12 +122,12 @@ class Story:
     def _show_resumed(self) -> None:
         status = self._servers.status(HERO)
         say(
-            f"{HERO} runs again: {status['gpus']} GPUs, {status['cost']['hourly']} {status['cost']['currency']} an "
-            f"hour, {_reason(status)} until {status['override']['until']}",
+            f"{HERO} runs again with {status['gpus']} GPUs for {status['cost']['hourly']} "
+            f"{status['cost']['currency']} an hour: {_reason(status)} until {status['override']['until']}.",
             GOOD,
         )
-        command(f"kubectl get trainingjobs -n {WORK}")
-        show(self._servers.kubectl("get", "trainingjobs", "-n", WORK))
+        words = ("get", "trainingjobs", "-n", WORK)
+        command(f"kubectl {' '.join(words)}", self._servers.kubectl(*words))
 
     def _prove(self) -> None:
         heading("What the API server wrote down: its audit log")
@@ -178,7 +180,7 @@ class Story:
             uid = event["metadata"]["uid"]
             if uid not in self._told and event["action"] != "Create":
                 self._told.add(uid)
-                say(f"Event, {event['action']} {event['regarding']['name']}: {event['note']}", NOTICE)
+                say(f"Event {event['action']} on {event['regarding']['name']}: {event['note']}", NOTICE)
 
     def _tell_use(self, name: str) -> None:
         if time.monotonic() - self._metrics_told < METRICS_EVERY:
@@ -186,15 +188,15 @@ class Story:
         use = self._servers.use(name)
         if use is not None:
             self._metrics_told = time.monotonic()
+            silent = f", unused for {use.unused_seconds:.0f} s" if use.unused_seconds > METRICS_EVERY else ""
             say(
-                f"Prometheus, {name}: {use.devices} GPUs {use.mean:.0f} % busy (at most {use.peak:.0f} %), "
-                f"each with {use.held_gib:.1f} GiB held, {use.watts:.0f} W together",
+                f"Prometheus on {name}: {use.devices} GPUs {use.mean:.0f} % busy, at most {use.peak:.0f} %{silent}; "
+                f"{use.held_gib:.1f} GiB held on each; {use.watts:.0f} W together",
                 "dim",
             )
 
     def _show_ebbtide(self, *words: str, user: bool = False) -> None:
-        command(f"kubectl ebbtide {' '.join(words)} -n {WORK}")
-        show(self._servers.ebbtide(*words, user=user))
+        command(f"kubectl ebbtide {' '.join(words)} -n {WORK}", self._servers.ebbtide(*words, user=user))
 
 
 def _prepared(document: Document, activities: dict[str, str]) -> Document:

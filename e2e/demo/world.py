@@ -3,7 +3,7 @@
 import os
 import shutil
 import signal
-import time
+import threading
 from dataclasses import replace
 
 from e2e.demo import state
@@ -18,7 +18,7 @@ VALUES = {"enforcement": {"enabled": True}}
 """Off by default: then Ebbtide only says what it would do."""
 
 
-class _Stopped(BaseException):
+class _StoppedError(Exception):
     """A signal asked this process to end."""
 
 
@@ -28,38 +28,37 @@ def serve() -> int:
         if not mine:
             print("Another demo is being started or stopped at this moment; try again when it is done.")
             return 1
-        return _hold(World(pid=os.getpid(), phase="starting"))
+        return _hold(World(pid=os.getpid(), phase=""))
 
 
 def _hold(world: World) -> int:
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Only noted: an exception in the middle of starting a program could leave that program behind.
+        signal.signal(number, lambda *_: stopping.set())
+
     def show(phase: str) -> None:
         nonlocal world
+        if stopping.is_set():
+            raise _StoppedError
         world = replace(world, phase=phase)
         state.write(world)
 
     try:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _stop)
-        state.write(world)
+        show(world.phase)
         workdir = state.folder() / "plane"
         shutil.rmtree(workdir, ignore_errors=True)
         with Installation(workdir, values=VALUES, nodes=NODES, speedup=SPEEDUP, tell=show) as it:
             world = _addresses(it, world)
             show(state.READY)
-            while True:
+            while not stopping.wait(0.5):
                 it.require_alive()
-                time.sleep(0.5)
-    except _Stopped:
+    except _StoppedError:
         return 0
     except Exception as error:  # noqa: BLE001 - whatever fails is told to the person in front of the screen
         state.write(replace(world, failure=str(error)))
         return 1
-
-
-def _stop(*_: object) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-    raise _Stopped
+    return 0
 
 
 def _addresses(it: Installation, world: World) -> World:

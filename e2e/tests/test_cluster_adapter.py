@@ -300,7 +300,7 @@ async def test_a_strangers_job_of_that_name_is_left_alone(crds: Plane, operator:
     async with adapter(operator) as there:
         assert _known(there, namespace).foreign_target
         outcome = await there.executor.execute(_action(Verb.Create, namespace), _known(there, namespace))
-    assert outcome.kind is OutcomeKind.Conflict
+    assert outcome.kind is OutcomeKind.NameConflict
     assert outcome.message.startswith("a Job named train exists and is not ours")
     assert essence(stored(crds, "job", namespace)) == essence(before)
 

@@ -88,10 +88,12 @@ class Engine:
         leadership: Leadership,
         clock: Clock,
         settings: Settings,
+        wakeup: asyncio.Event | None = None,
     ) -> None:
+        """`wakeup`: set by whoever wants a tick soon."""
         self._cluster, self._metrics, self._telemetry = cluster, metrics, telemetry
         self._leadership, self._clock, self._settings = leadership, clock, settings
-        self._wakeup = asyncio.Event()
+        self._wakeup = wakeup or asyncio.Event()
         self._shares: deque[tuple[Instant, float]] = deque()
         self._settled: dict[str, tuple[tuple[object, ...], str]] = {}
         self._object_writes: dict[str, Instant] = {}
@@ -139,12 +141,12 @@ class Engine:
         await self._open_breaker(planned.fleet)
         acted = await _bounded(self._execute_all(decision) for decision in planned.decisions if decision.actions)
         by_key = {each.decision.workload: each for each in acted}
-        due = [
-            found
+        unsettled = (
+            each
             for decision in planned.decisions
-            if (found := self._due_status(by_key.get(decision.workload) or Acted(decision))) is not None
-        ]
-        outcomes = await _bounded(self._tell(each, write) for each, write in due)
+            if not self._is_settled(each := by_key.get(decision.workload) or Acted(decision))
+        )
+        outcomes = await _bounded(self._tell(each) for each in unsettled)
         objects = await self._write_objects(planned, state)
         self._forget_gone(planned, state)
         return acted, sum(outcomes) + objects
@@ -166,8 +168,18 @@ class Engine:
                 kind = OutcomeKind.Observed if action.observed else OutcomeKind.Done
                 acted.outcomes.append((action, Outcome(kind)))
                 continue
+            if action.verb is Verb.Forget and not await self._is_noted(decision):
+                acted.outcomes.append((action, Outcome(OutcomeKind.Conflict, "what its user did is not noted yet")))
+                continue
             acted.outcomes.append((action, await self._cluster.execute(decision, action)))
         return acted
+
+    async def _is_noted(self, decision: Decision) -> bool:
+        """The human's word is in status before the annotation that told of it is removed: a crash loses neither."""
+        due = self._due_status(Acted(decision))
+        if due is None:
+            return True
+        return (await self._cluster.write_status(due)).kind in {OutcomeKind.Done, OutcomeKind.Unchanged}
 
     def _forget_gone(self, planned: Plan, state: ClusterState) -> None:
         """What is remembered to save work must not grow with everything that ever was."""
@@ -177,23 +189,25 @@ class Engine:
         objects = {policy.uid for policy in state.policies} | {catalog.uid for catalog in state.catalogs}
         self._object_writes = {uid: at for uid, at in self._object_writes.items() if uid in objects}
 
-    def _due_status(self, acted: Acted) -> tuple[Acted, StatusWrite] | None:
+    def _is_settled(self, acted: Acted) -> bool:
+        """Cheap: nothing that status tells has changed since it was last compared with what is stored."""
+        workload = acted.decision.ruled.situation.workload
+        seen = (_seen(acted), workload.memory.fingerprint)
+        return self._settled.get(workload.uid) == seen and not self._needs_refresh(acted.decision)
+
+    def _due_status(self, acted: Acted) -> StatusWrite | None:
         """The status to write, or None when what is stored says the same already."""
-        decision, workload = acted.decision, acted.decision.ruled.situation.workload
-        seen = (*outline(decision), acted.done, acted.problem)
-        stale = self._needs_refresh(decision)
-        if not stale and self._settled.get(workload.uid) == (seen, workload.memory.fingerprint):
-            return None
+        workload = acted.decision.ruled.situation.workload
         try:
-            status = workload_status(decision, done=acted.done, problem=acted.problem)
+            status = workload_status(acted.decision, done=acted.done, problem=acted.problem)
         except Exception:
             log.exception("its status could not be made; the others are written", workload=str(workload.key))
             return None
-        if not stale and fingerprint(status) == workload.memory.fingerprint:
-            self._settled[workload.uid] = (seen, workload.memory.fingerprint)
+        if fingerprint(status) == workload.memory.fingerprint and not self._needs_refresh(acted.decision):
+            self._settled[workload.uid] = (_seen(acted), workload.memory.fingerprint)
             return None
         key = workload.key
-        return acted, StatusWrite(key.kind, key.namespace, key.name, workload.uid, status)
+        return StatusWrite(key.kind, key.namespace, key.name, workload.uid, status)
 
     def _needs_refresh(self, decision: Decision) -> bool:
         """Growing numbers are written hourly, spread over ten minutes by UID."""
@@ -204,8 +218,11 @@ class Engine:
         finished = decision.ruled.situation.target.finished is not None
         return not finished and self._clock.now() - as_of > REFRESH_SECONDS + _spread(workload.uid)
 
-    async def _tell(self, acted: Acted, write: StatusWrite) -> bool:
-        """Status, then events: an Event never tells what was not accepted."""
+    async def _tell(self, acted: Acted) -> bool:
+        """Status, then events: an Event never tells what was not accepted. Made only now: 5,000 would be 75 MiB."""
+        write = self._due_status(acted)
+        if write is None:
+            return False
         outcome = await self._cluster.write_status(write)
         if outcome.kind not in {OutcomeKind.Done, OutcomeKind.Unchanged}:
             log.warning("status not written", workload=str(acted.decision.workload), why=outcome.message)
@@ -258,7 +275,8 @@ class Engine:
     async def _pause_until(self, deadline: Instant, stop: asyncio.Event) -> None:
         """Sleep until the next tick is due, somebody wakes us, or the operator stops."""
         waits = {asyncio.ensure_future(self._wakeup.wait()), asyncio.ensure_future(stop.wait())}
-        timeout = max(0.0, deadline - self._clock.now())
+        # Never longer than a tick: a clock that was set back must not put the loop to sleep for as long.
+        timeout = min(max(0.0, deadline - self._clock.now()), self._settings.tick_seconds)
         _, pending = await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
             task.cancel()
@@ -298,12 +316,17 @@ def _spread(uid: str) -> float:
     return crc32(uid.encode()) % 600
 
 
+def _seen(acted: Acted) -> tuple[object, ...]:
+    return (*outline(acted.decision), acted.done, acted.problem)
+
+
 async def _bounded(work: Iterable[Awaitable[T]]) -> list[T]:
-    """Await all, at most CONCURRENT_WRITES at once, results in order."""
-    gate = asyncio.Semaphore(CONCURRENT_WRITES)
+    """Await all, at most CONCURRENT_WRITES at once. Each is made only when its turn comes; order is not kept."""
+    waiting, results = iter(work), []
 
-    async def one(job: Awaitable[T]) -> T:
-        async with gate:
-            return await job
+    async def take_turns() -> None:
+        for job in waiting:
+            results.append(await job)  # noqa: PERF401 - a comprehension would take the whole iterator
 
-    return list(await asyncio.gather(*(one(job) for job in work)))
+    await asyncio.gather(*(take_turns() for _ in range(CONCURRENT_WRITES)))
+    return results

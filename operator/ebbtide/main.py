@@ -15,6 +15,7 @@ import structlog
 
 from ebbtide import __version__
 from ebbtide.api.crd import KINDS
+from ebbtide.api.training_job import TrainingJob
 from ebbtide.cluster.adapter import KubernetesCluster
 from ebbtide.cluster.client import Client, connect
 from ebbtide.cluster.errors import ApiError
@@ -41,6 +42,10 @@ RESTART_SECONDS = 5.0
 GC_SECONDS = 600.0
 """How often what has survived is taken out of the garbage collector's sight. Looking through the half million objects
 of a fleet of 50,000 pods stops every thread for 100 to 300 ms, and they are freed by their reference counts anyway."""
+
+
+WATCHED_BY_KOPF = tuple(kind.definition.plural for kind in KINDS if kind is not TrainingJob)
+"""TrainingJobs wake the engine through their own store: kopf would read and hold each of them a second time."""
 
 
 class WallClock:
@@ -87,7 +92,14 @@ async def _run(options: OperatorOptions) -> int:
 async def _operate(options: OperatorOptions, client: Client) -> int:
     """Build everything, start everything, wait for the signal, stop in reverse order."""
     stop, clock, leadership, telemetry = asyncio.Event(), WallClock(), SoleReplica(), PrometheusTelemetry()
-    stores = Stores(client, lease_namespace=options.namespace, lease_name=options.lease_name, clock=clock.now)
+    doorbell = asyncio.Event()
+    stores = Stores(
+        client,
+        lease_namespace=options.namespace,
+        lease_name=options.lease_name,
+        clock=clock.now,
+        on_change=doorbell.set,
+    )
     executor = Executor(
         client,
         leadership,
@@ -104,6 +116,7 @@ async def _operate(options: OperatorOptions, client: Client) -> int:
         leadership=leadership,
         clock=clock,
         settings=options.settings,
+        wakeup=doorbell,
     )
     probes = _probes(engine, stores, clock, options)
     server = Server(telemetry.registry, probes, options.listen_host, options.listen_port)
@@ -181,7 +194,7 @@ async def _supervise_kopf(engine: Engine, stop: asyncio.Event) -> None:
     """Kopf ends on errors that it does not retry; it is started again, and the engine never notices."""
     while not stop.is_set():
         try:
-            handlers = registry([kind.definition.plural for kind in KINDS], engine.wake)
+            handlers = registry(WATCHED_BY_KOPF, engine.wake)
             await kopf.operator(registry=handlers, settings=settings(), clusterwide=True, stop_flag=stop)
             # It has taken the signal handlers over from us, and ends in good order only by a signal or by `stop`.
             stop.set()

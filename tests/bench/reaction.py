@@ -21,6 +21,7 @@ COMMAND = "make bench"
 TARGET_SECONDS = 2.0
 MANY, SINGLES = 200, 5
 RATE, BURST = 20.0, 30
+FAST_RATE = 1000.0
 IDLE = {"afterSeconds": 40, "warnSeconds": 30, "graceSeconds": 2, "neverUsedAfterSeconds": 45}
 """The warning comes early enough for its 400 writes at 20 a second to be over when the pause is due."""
 HOW = (
@@ -29,7 +30,7 @@ HOW = (
     f"silent in the same second; {SINGLES} more one by one. The start is the instant of the tick's snapshot "
     f"(status.pause.since), the end the API server's audit stamp of the PATCH. At the default rate ({RATE:g} writes a "
     f"second, burst {BURST}) the last of {MANY} PATCHes must wait {(MANY - BURST) / RATE:g} s; each PATCH's own wait "
-    "is taken off. With --write-rate 1000 no wait is felt."
+    "is taken off. With --write-rate 1000 the machine itself is the limit."
 )
 
 
@@ -42,9 +43,10 @@ class Pause:
     eligible: float = 0.0
 
 
-def wait_of(position: int) -> float:
-    """Seconds that the full token bucket makes the PATCH of that position (from 0) wait."""
-    return max(0.0, (position + 1 - BURST) / RATE)
+def owed(pauses: Sequence[Pause], rate: float) -> list[float]:
+    """Seconds from the tick to each PATCH, less what the full token bucket makes the PATCH of that position wait."""
+    waits = (max(0.0, (place + 1 - BURST) / rate) for place in range(len(pauses)))
+    return [pause.suspended - pause.decided - wait for pause, wait in zip(pauses, waits, strict=True)]
 
 
 def measure() -> Section:
@@ -68,10 +70,9 @@ def _figures(fast: Sequence[Pause], slow: Sequence[Pause], singles: Sequence[Pau
     one = [pause.suspended - pause.decided for pause in singles]
     yield at_most(f"1 workload, slowest of {SINGLES}", max(one), TARGET_SECONDS, "s")
     yield told(f"1 workload, median of {SINGLES}", median(one), "s", 2)
-    owed = [pause.suspended - pause.decided - wait_of(place) for place, pause in enumerate(slow)]
-    yield at_most(f"{MANY} in one tick, last PATCH, minus the stated wait", max(owed), TARGET_SECONDS, "s")
-    rushed = [pause.suspended - pause.decided for pause in fast]
-    yield at_most(f"{MANY} in one tick, last PATCH, --write-rate 1000", max(rushed), TARGET_SECONDS, "s")
+    name = f"{MANY} in one tick, slowest PATCH, less its stated wait"
+    yield at_most(name, max(owed(slow, RATE)), TARGET_SECONDS, "s")
+    yield at_most(f"the same with --write-rate {FAST_RATE:g}", max(owed(fast, FAST_RATE)), TARGET_SECONDS, "s")
     yield told(f"{MANY} in one tick, last PATCH, wait included", slow[-1].suspended - slow[0].decided, "s", 2)
     waited = [pause.suspended - pause.eligible for pause in singles]
     yield told("1 workload, from when it may be paused to suspend: slowest", max(waited), "s", 2)
@@ -89,7 +90,7 @@ class Bench:
         stage = self._stage
         names = [f"{prefix}-{number}" for number in range(MANY)]
         if not there:
-            stage.start(overrides={"--write-rate": "1000"})
+            stage.start(overrides={"--write-rate": f"{FAST_RATE:g}"})
             self._make([*names, *(f"slow-{number}" for number in range(MANY)), *map(_single, range(SINGLES))])
         stage.act(**{prefix: "idle"})
         stage.wait_paused(*names, seconds=180)

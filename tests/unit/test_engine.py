@@ -296,6 +296,17 @@ class TestHumansAndTheLever:
         paused = await world.run_until(world.is_paused, within=LONG)
         assert paused >= moved + 4 * HOUR + 1200
 
+    async def test_who_started_it_by_hand_may_stop_it_by_hand(self) -> None:
+        world = await paused_world()
+        stored = world.cluster.jobs["resnet"]
+        stored.unsuspend(world.clock.time)
+        await world.tick()
+        stored.workload = replace(stored.workload, target=replace(stored.workload.target, suspended=True))
+        await world.run_for(5 * HOUR)
+        assert world.is_paused()
+        assert world.cluster.done(Verb.Resume) == []
+        assert world.condition("Succeeded") == ("Unknown", "PausedByUser")
+
     async def three_times(self, world: World) -> None:
         for _ in range(3):
             await world.run_until(world.is_paused, within=8 * HOUR)
@@ -624,6 +635,30 @@ class TestCrashes:
         await world.tick()
         assert "endTime" in world.status()["pause"]
         assert not world.is_paused()
+        await world.run_for(4 * HOUR - 120)
+        assert not world.is_paused(), "whose lever was moved by hand runs for four hours, crash or no crash"
+
+    async def test_a_lever_moved_by_hand_counts_also_when_it_is_noted_at_the_second_try(self) -> None:
+        world = await paused_world()
+        await world.tick()
+        world.cluster.jobs["resnet"].unsuspend(world.clock.time)
+        busy = Outcome(OutcomeKind.Conflict, "changed since it was seen")
+        world.cluster.answers = lambda what: busy if what == "Forget" else Outcome(OutcomeKind.Done)
+        await world.tick()
+        assert world.cluster.done(Verb.Forget) == []
+        world.cluster.answers = lambda _: Outcome(OutcomeKind.Done)
+        await world.tick()
+        assert len(world.cluster.done(Verb.Forget)) == 1
+        assert world.status()["pause"]["reverts"] == 1
+
+    async def test_nothing_is_forgotten_before_the_humans_word_is_noted(self) -> None:
+        world = await paused_world()
+        await world.tick()
+        world.cluster.jobs["resnet"].unsuspend(world.clock.time)
+        denied = Outcome(OutcomeKind.Denied, "no")
+        world.cluster.answers = lambda what: denied if what == "status" else Outcome(OutcomeKind.Done)
+        await world.tick()
+        assert world.cluster.jobs["resnet"].workload.target.restore is not None
 
     async def test_a_restore_that_nobody_understands_stops_nothing_else(self) -> None:
         world = World()

@@ -195,6 +195,8 @@ class Executor:
         document = await self._client.get(TRAINING_JOBS, key.namespace, key.name)
         if document["metadata"]["uid"] != workload.uid or document["metadata"].get("deletionTimestamp"):
             return outcomes.conflict(f"{key} was deleted since it was seen")
+        if document["metadata"].get("generation", 0) != workload.generation:
+            return outcomes.conflict(f"{key}: its spec changed since it was seen")
         held = self._note(action) if action.suspended else None
         wanted = owned({"kind": TRAINING_JOBS.kind, **document}, _by_label(workload.attribution), held)
         if isinstance(wanted, Invalid):

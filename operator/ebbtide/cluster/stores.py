@@ -24,6 +24,30 @@ FRESH_SECONDS: Final = 300.0
 """A store not heard of for this long is too old to act on. Bookmarks come about every minute."""
 
 
+class WishStore(Store[Workload]):
+    """TrainingJobs; tells when what people want changed, and not when only a status was written."""
+
+    def __init__(self, on_wish: Callable[[], None]) -> None:
+        super().__init__()
+        self._on_wish = on_wish
+
+    def put(self, uid: str, item: Workload) -> None:
+        """Created or changed."""
+        before = self.get(uid)
+        super().put(uid, item)
+        if before is None or _wish(before) != _wish(item):
+            self._on_wish()
+
+    def remove(self, uid: str, last: Workload | None) -> None:
+        """Deleted."""
+        super().remove(uid, last)
+        self._on_wish()
+
+
+def _wish(workload: Workload) -> tuple[object, ...]:
+    return workload.generation, workload.intent, workload.labels, workload.deleting
+
+
 class Stores:
     """One reflector and one store per kind. `run` keeps them warm for ever; `state` costs no request."""
 
@@ -37,13 +61,13 @@ class Stores:
         timing: Timing = DEFAULT_TIMING,
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_change` is called, on the event loop, after each change of a resource of ours."""
+        """`on_change` is called, on the event loop, when what people want of a TrainingJob changed."""
         self._clock = clock
         self.pods = PodStore(clock)
         self.jobs = JobStore()
         self.nodes: Store[Node] = Store()
         self.namespaces: Store[Namespace] = Store()
-        self.training_jobs: Store[Workload] = Store()
+        self.training_jobs = WishStore(on_change)
         self.policies: Store[Policy] = Store()
         self.catalogs: Store[Catalog] = Store()
         self.breaker: Store[Breaker] = Store()
@@ -58,9 +82,9 @@ class Stores:
             kept(resources.JOBS, decode_job, self.jobs),
             kept(resources.NODES, decode_node, self.nodes),
             kept(resources.NAMESPACES, decode_namespace, self.namespaces),
-            kept(resources.TRAINING_JOBS, decode_training_job, self.training_jobs, on_change=on_change),
-            kept(resources.COST_POLICIES, decode_policy, self.policies, on_change=on_change),
-            kept(resources.PRICE_CATALOGS, decode_catalog, self.catalogs, on_change=on_change),
+            kept(resources.TRAINING_JOBS, decode_training_job, self.training_jobs),
+            kept(resources.COST_POLICIES, decode_policy, self.policies),
+            kept(resources.PRICE_CATALOGS, decode_catalog, self.catalogs),
             kept(resources.LEASES, decode_breaker, self.breaker, **lease),
         )
 

@@ -122,7 +122,7 @@ def _conflict(reverts: int) -> str:
 
 def human_run(situation: Situation) -> Ruling | None:
     """No human asked it to run."""
-    if situation.word.wish is not Wish.Run:
+    if situation.word.wish is not Wish.Run or _moved_twice(situation):
         return None
     until = f" until {stamp(situation.word.until)}" if situation.word.until else ""
     message = f"{situation.word.message}{until}"
@@ -229,6 +229,11 @@ def _resume_after(situation: Situation, since: Instant) -> str:
     if section is None or not section.resume_after_seconds or situation.now - since < section.resume_after_seconds:
         return ""
     return f"paused for {section.resume_after_seconds} s, as long as idle.resumeAfterSeconds allows"
+
+
+def _moved_twice(situation: Situation) -> bool:
+    """Who un-suspended it by hand did not ask us to start it: where it is suspended again, that is the newer word."""
+    return situation.word.request == LEVER and situation.target is not None and situation.target.suspended
 
 
 def _ensure_running(situation: Situation, message: str) -> tuple[Action, ...]:

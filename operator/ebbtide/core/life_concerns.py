@@ -1,9 +1,14 @@
 """Concerns about the life of the object: finished, readable, its name free, its template usable, its Job created."""
 
 from ebbtide.core.decision import Verb
+from ebbtide.core.intent import Wish
 from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import Ruling, act
 from ebbtide.core.situation import Situation
+
+_OUTCOME = {"True": Reason.JobCompleted, "False": Reason.JobFailed}
+"""What a stored Succeeded means whose reason another version has written."""
+_ENDS = frozenset({Reason.JobCompleted, Reason.JobFailed, Reason.RetriesExhausted})
 
 
 def finished(situation: Situation) -> Ruling | None:
@@ -19,15 +24,19 @@ def finished(situation: Situation) -> Ruling | None:
 def _finished_before(situation: Situation) -> Ruling | None:
     """Work that has finished is never started again because somebody tidied its Job away."""
     stored = next((it for it in situation.workload.memory.conditions if it.type == "Succeeded"), None)
-    if stored is None or stored.status == "Unknown" or stored.reason not in {*Reason}:
+    if stored is None or stored.status not in _OUTCOME:
         return None
-    return Ruling("finished", Reason(stored.reason), "finished; its Job has been deleted since")
+    if 0 < stored.since < situation.workload.created_at:
+        return None  # told of a predecessor: status is written by name, and the object was replaced at that moment
+    reason = Reason(stored.reason) if stored.reason in _ENDS else _OUTCOME[stored.status]
+    return Ruling("finished", reason, "finished; its Job has been deleted since")
 
 
 def unreadable(situation: Situation) -> Ruling | None:
     """The object can be read by this version."""
     problem = situation.workload.invalid
-    if problem is None:
+    if problem is None or (situation.paused_by_us and situation.word.wish is Wish.Run):
+        # What we paused, a human can always start again: that needs the restore annotation and no spec.
         return None
     return Ruling("unreadable", Reason.UnknownValue, f"{problem[0]}: {problem[1]}; nothing is done to it")
 

@@ -23,6 +23,8 @@ def pause_record(decision: Decision, done: frozenset[Verb]) -> PauseRecord | Non
         return _next_record(before, restore.at, restore.reason, restore.by)
     if before is None or before.ended_at is not None:
         return before
+    if Verb.Forget not in done and any(action.verb is Verb.Forget for action in decision.actions):
+        return before  # it ends, and counts as undone, with the tick that takes the annotation away
     undone = Verb.Forget in done and before.by == Actor.Policy
     return replace(before, reverts=before.reverts + undone, ended_at=situation.now)
 

@@ -251,6 +251,15 @@ async def test_a_training_job_that_was_replaced_gets_no_job(tmp_path: Path) -> N
     assert writes(stand_in) == []
 
 
+async def test_a_training_job_whose_spec_was_edited_meanwhile_gets_no_job(tmp_path: Path) -> None:
+    stand_in = StandIn()
+    edited = {**TRAINING_JOB, "metadata": {**TRAINING_JOB["metadata"], "generation": 2}}
+    stand_in.answer(200, edited, when=gets)
+    async with executing(stand_in, tmp_path) as executor:
+        assert (await executor.execute(action(Verb.Create), workload())).kind is OutcomeKind.Conflict
+    assert writes(stand_in) == []
+
+
 async def test_status_goes_to_the_subresource_under_its_own_manager(tmp_path: Path) -> None:
     stand_in = StandIn()
     stand_in.answer(200, {})

@@ -37,6 +37,11 @@ CONFLICT = Memory(pause=pause_record(reverts=3, ended_at=NOW - 60), conditions=(
 WARNED = Memory(warned_at=NOW - 400, conditions=(accepted(),))
 UNTOUCHED = replace(paused_job(), suspended=False)
 
+
+def ended(status: str, reason: str, at: float = NOW - HOUR) -> StoredCondition:
+    return StoredCondition("Succeeded", status, reason, at, 1)
+
+
 ORDER: dict[str, tuple[dict[str, Any], dict[str, Any], Reason, list[str]]] = {
     # what is said: changes of the workload, changes of the cluster, the reason that decides, what is done
     "what has finished is over, whoever wants what": (
@@ -51,6 +56,24 @@ ORDER: dict[str, tuple[dict[str, Any], dict[str, Any], Reason, list[str]]] = {
         Reason.JobCompleted,
         [],
     ),
+    "an end that a later version told of is an end": (
+        {"target": None, "memory": Memory(conditions=(ended("True", "DoneTwice"),))},
+        {},
+        Reason.JobCompleted,
+        [],
+    ),
+    "a failure that a later version told of is one": (
+        {"target": None, "memory": Memory(conditions=(ended("False", "GaveUp"),))},
+        {},
+        Reason.JobFailed,
+        [],
+    ),
+    "an end from before it was created is its predecessor's": (
+        {"target": None, "memory": Memory(conditions=(ended("True", "JobCompleted", NOW - 5 * HOUR),))},
+        {},
+        Reason.Running,
+        ["Create"],
+    ),
     "open work whose Job was removed is created again": (
         {"target": None, "memory": OPEN},
         {},
@@ -62,6 +85,12 @@ ORDER: dict[str, tuple[dict[str, Any], dict[str, Any], Reason, list[str]]] = {
         {},
         Reason.UnknownValue,
         [],
+    ),
+    "what we paused starts for a human, readable or not": (
+        {"invalid": ("spec.workers", "not a number"), "intent": RUN, "target": paused_job()},
+        {},
+        Reason.ResumedByUser,
+        ["Resume"],
     ),
     "a taken name comes before a human's stop": (
         {"target": None, "foreign_target": True, "intent": STOP},

@@ -104,27 +104,24 @@ def _started(process: subprocess.Popen[bytes]) -> World:
 
 def _tell_failure(error: BaseException, world: World | None, log: Path) -> None:
     """What failed with its last log lines, after nothing of it runs any more."""
-    message = str(error) or "interrupted"
-    if world is not None and (cause := _cause(world)):
-        message = cause
-    state.stop() if world is None else state.stop(world.pid)
-    console.print(f"\nThe demo failed: {message}", style="bold red", markup=False)
+    message, interrupted = str(error) or "interrupted", isinstance(error, KeyboardInterrupt)
+    cause = "" if world is None or interrupted else _cause(world)
+    if world is not None:
+        state.stop(world.pid)
+    console.print(f"\nThe demo failed: {cause or message}", style="bold red", markup=False)
     if world is None:
         _show_log("the demo's own process", log)
-    elif not isinstance(error, KeyboardInterrupt):
+    elif not cause and not interrupted:
         _show_log("operator", Path(world.operator_log))
     console.print("Nothing of it is left running.")
 
 
 def _cause(world: World) -> str:
-    """The part that ended, when that is why a server did not answer."""
+    """The part that ended, or whoever stopped it, when that is why a server did not answer; told within a moment."""
     limit = time.monotonic() + 2
     while time.monotonic() < limit:
-        now = state.read()
-        if now is None or now.pid != world.pid:
-            return ""
-        if now.failure:
-            return now.failure
+        if found := state.problem(world.pid):
+            return found
         time.sleep(0.2)
     return ""
 

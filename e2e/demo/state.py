@@ -13,12 +13,12 @@ from pathlib import Path
 from e2e.binaries.cache import cache_root
 
 STOP_SECONDS = 60.0
-READY = "ready"
+READY, STOPPING = "ready", "stopping"
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A running demo. `phase` is what is being started, or `ready`; `failure` says what ended it."""
+    """A running demo. `phase` is what is being started, `ready` or `stopping`; `failure` says what ended it."""
 
     pid: int
     phase: str
@@ -89,8 +89,18 @@ def stop(pid: int | None = None) -> bool:
     running = is_alive(world.pid)
     if running:
         end(world.pid)
-    state_file().unlink(missing_ok=True)
+    now = read()
+    if now is not None and now.pid == world.pid:
+        state_file().unlink(missing_ok=True)
     return running
+
+
+def problem(pid: int) -> str:
+    """Why the demo of that process no longer runs as it should; empty while it does."""
+    world = read()
+    if world is None or world.pid != pid or world.phase == STOPPING:
+        return "it was stopped by another `make demo` or by `make demo-down`."
+    return world.failure
 
 
 def end(pid: int) -> None:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -121,9 +122,10 @@ class Story:
 
     def _show_resumed(self) -> None:
         status = self._servers.status(HERO)
+        until = datetime.fromisoformat(status["override"]["until"])
         say(
             f"{HERO} runs again with {status['gpus']} GPUs for {status['cost']['hourly']} "
-            f"{status['cost']['currency']} an hour: {_reason(status)} until {status['override']['until']}.",
+            f"{status['cost']['currency']} an hour: {_reason(status)} until {until:%Y-%m-%d %H:%M:%SZ}.",
             GOOD,
         )
         words = ("get", "trainingjobs", "-n", WORK)
@@ -160,11 +162,9 @@ class Story:
                 time.sleep(0.5)
 
     def _require_world(self) -> None:
-        world = state.read()
-        if world is None or world.pid != self._world.pid:
-            raise StoryError("this demo was stopped by another `make demo` or `make demo-down`")
-        if world.failure:
-            raise StoryError(world.failure)
+        problem = state.problem(self._world.pid)
+        if problem:
+            raise StoryError(problem)
 
     def _tell_verdicts(self) -> None:
         for job in self._servers.training_jobs():

@@ -53,6 +53,7 @@ def _hold(world: World) -> int:
             show(state.READY)
             while not stopping.wait(0.5):
                 it.require_alive()
+            state.write(replace(world, phase=state.STOPPING))
     except _StoppedError:
         return 0
     except Exception as error:  # noqa: BLE001 - whatever fails is told to the person in front of the screen

@@ -13,6 +13,7 @@ import structlog
 from ebbtide.core.conditions import Problem
 from ebbtide.core.decision import Action, Decision, FleetFinding, Plan, Verb
 from ebbtide.core.evidence import EvidenceBook
+from ebbtide.core.explanation import with_numbers
 from ebbtide.core.idle import planned_since
 from ebbtide.core.object_status import changed_statuses
 from ebbtide.core.plan import plan
@@ -160,10 +161,11 @@ class Engine:
 
     async def _execute_all(self, decision: Decision) -> Acted:
         """The actions of one decision; Warn is done by the status write that records it."""
+        if all(action.observed and _told_before(decision, action) for action in decision.actions):
+            return Acted(decision)
+        decision = with_numbers(decision)
         acted = Acted(decision)
         for action in decision.actions:
-            if action.observed and _told_before(decision, action):
-                continue
             if action.verb is Verb.Warn:
                 kind = OutcomeKind.Observed if action.observed else OutcomeKind.Done
                 acted.outcomes.append((action, Outcome(kind)))

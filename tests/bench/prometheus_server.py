@@ -85,7 +85,9 @@ class PrometheusServer:
         return app
 
     async def counters(self, _: web.Request) -> web.Response:
-        return web.json_response({"queries": len(self.queries)})
+        return web.json_response(
+            {"queries": len(self.queries), "presence": sum("timestamp(" in text for text in self.queries)}
+        )
 
     async def targets(self, _: web.Request) -> web.Response:
         one = {"labels": {"job": "dcgm"}, "scrapeInterval": f"{self._interval:g}s", "scrapeUrl": "http://exporter:9400"}

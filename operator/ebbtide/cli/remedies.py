@@ -44,7 +44,7 @@ REMEDIES: Final = {
     Reason.LabelModeUnknown: "The exporter's labels are not recognised: set metrics.labelMode in the chart's values.",
     Reason.SingleFamily: "Only one kind of signal is exported: add power or an engine metric to the exporter's list.",
     Reason.SharedDevice: (
-        "A device is shared with other pods: idle.sharedDevices: Pause in the policy allows a pause all the same."
+        "A device is shared with other pods: it is reported and never paused for idleness, so stop it yourself."
     ),
     Reason.Unschedulable: "No node has room for its pods: `kubectl describe pod` says what is missing.",
     Reason.NameConflict: "A Job of its name is not ours: rename or delete that Job.",

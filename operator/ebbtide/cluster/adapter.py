@@ -5,8 +5,8 @@ from dataclasses import replace
 from ebbtide.cluster import outcomes
 from ebbtide.cluster.executor import Executor
 from ebbtide.cluster.stores import Stores
-from ebbtide.core.decision import Action, Decision
-from ebbtide.core.snapshot import ClusterState
+from ebbtide.core.decision import Action, Actor, Decision, Verb
+from ebbtide.core.snapshot import ClusterState, Policy
 from ebbtide.core.workload import Instant, Workload, WorkloadKey
 from ebbtide.ports import EventNote, Outcome, StatusWrite
 
@@ -17,11 +17,13 @@ class KubernetesCluster:
     def __init__(self, stores: Stores, executor: Executor) -> None:
         self._stores, self._executor = stores, executor
         self._seen: dict[WorkloadKey, Workload] = {}
+        self._policies: dict[tuple[str, str], Policy] = {}
 
     async def observe(self) -> ClusterState:
         """The stores now; never asks the API server."""
         state = self._stores.state()
         self._seen = {workload.key: workload for workload in state.workloads}
+        self._policies = {(policy.namespace, policy.reference): policy for policy in state.policies}
         return state
 
     async def execute(self, decision: Decision, action: Action) -> Outcome:
@@ -32,7 +34,22 @@ class KubernetesCluster:
         now = self._stores.workload(seen.uid)
         if now is None or now.intent != seen.intent:
             return outcomes.conflict(f"{action.workload}: its owner changed it since this was decided")
+        if changed := self._other_rules(action, seen, now):
+            return outcomes.conflict(changed)
         return await self._executor.execute(action, replace(seen, attribution=decision.attribution))
+
+    def _other_rules(self, action: Action, seen: Workload, now: Workload) -> str:
+        """Why a pause by policy is planned again: one of many waits for seconds, and rules are edited meanwhile."""
+        if action.verb is not Verb.Pause or action.by is not Actor.Policy:
+            return ""
+        if now.labels != seen.labels:
+            return f"{action.workload}: its labels changed since this was decided"
+        policy = self._policies.get((action.workload.namespace, action.policy))
+        if policy is None:
+            return ""
+        present = self._stores.policies.get(policy.uid)
+        same = present is not None and present.generation == policy.generation
+        return "" if same else f"{action.policy} changed since this was decided"
 
     async def write_status(self, write: StatusWrite) -> Outcome:
         """Apply one status, unless the object was replaced by one of the same name."""

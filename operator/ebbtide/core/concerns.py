@@ -182,9 +182,10 @@ def no_veto(situation: Situation) -> Ruling | None:
 
 def gate(situation: Situation) -> Ruling | None:
     """What we know about the cluster is fresh."""
-    if not situation.unfresh:
+    old = situation.unfresh or _unseen_pods(situation)
+    if not old:
         return None
-    message = f"{situation.unfresh}: nothing disruptive is done"
+    message = f"{old}: nothing disruptive is done"
     return Ruling("gate", Reason.StaleMetrics, message, countdown=steps(situation))
 
 
@@ -208,6 +209,13 @@ CHAIN: tuple[Concern, ...] = (
     gate,
     idle,
 )
+
+
+def _unseen_pods(situation: Situation) -> str:
+    """Its Job counts more pods than are known: those unseen may be at work."""
+    counted = situation.target.active if situation.target is not None else 0
+    known = len(situation.pods)
+    return f"its Job has {counted} active pods, {known} of them are known" if known < counted else ""
 
 
 def _leaving(situation: Situation) -> str:

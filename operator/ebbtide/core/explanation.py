@@ -1,5 +1,7 @@
 """The explanation of a decision: computed only when somebody will read it."""
 
+from dataclasses import replace
+
 from ebbtide.core.concerns import trace
 from ebbtide.core.decision import Check, Decision, Judgement
 from ebbtide.core.verdict import describe
@@ -13,3 +15,10 @@ def checks(decision: Decision) -> tuple[Check, ...]:
 def described(decision: Decision) -> Judgement:
     """The judgement with its devices filled in."""
     return describe(decision.ruled.situation.gang, decision.judgement)
+
+
+def with_numbers(decision: Decision) -> Decision:
+    """The decision with what it announces or does carrying the numbers of every device (about 1 ms for ten)."""
+    short, full = decision.judgement.message, described(decision).message
+    actions = tuple(replace(action, message=action.message.replace(short, full, 1)) for action in decision.actions)
+    return replace(decision, actions=actions)

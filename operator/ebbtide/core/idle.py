@@ -99,6 +99,7 @@ def refusal(
     return (
         _queue_managed(workload)
         or _only_notify(idle, found)
+        or _deadline_at_stake(workload)
         or _checkpoint_missing(workload, idle)
         or _checkpoint_too_old(workload, pods, idle, now)
         or _minimum_run(pods, limits, now)
@@ -116,6 +117,14 @@ def _only_notify(idle: IdleSection, found: Reason) -> Refusal | None:
     if idle.action == IdleAction.Notify:
         return Refusal(found, "the policy's idle action is Notify: warned, never paused")
     return None
+
+
+def _deadline_at_stake(workload: Workload) -> Refusal | None:
+    """Until its remaining time can be estimated nothing would resume it in time: it must not be made late."""
+    if workload.deadline is None:
+        return None
+    said = "it has a deadline, and its remaining time is not estimated yet: warned, never paused for idleness"
+    return Refusal(Reason.NoEstimate, said)
 
 
 def _checkpoint_missing(workload: Workload, idle: IdleSection) -> Refusal | None:

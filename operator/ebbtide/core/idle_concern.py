@@ -1,13 +1,12 @@
 """Idleness as a concern: the last of the chain. Verdict, warning, pause, and what refuses the pause."""
 
 from ebbtide.api.idle_section import IdleSection
-from ebbtide.core.decision import Check, Judgement, Result, Verb
+from ebbtide.core.decision import Check, Result, Verb
 from ebbtide.core.idle import IDLE_VERDICTS, Countdown, Refusal, countdown, refusal
 from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import Ruling, act, command_target
 from ebbtide.core.situation import Situation
 from ebbtide.core.timestamps import stamp
-from ebbtide.core.verdict import describe
 
 
 def idle(situation: Situation) -> Ruling:
@@ -35,11 +34,8 @@ def steps(situation: Situation) -> Countdown:
 
 def _idle_ruling(situation: Situation, due: Countdown, refused: Refusal | None) -> Ruling:
     judgement, observed = situation.judgement, not situation.governing.enforce
-    if due.due is not None:
-        # Only what is announced or done is worth the numbers of every device.
-        judgement = describe(situation.gang, judgement)
     if due.due is Verb.Warn:
-        message = _warning(situation, judgement, due, refused)
+        message = _warning(situation, due, refused)
         warn = act(situation, Verb.Warn, judgement.reason, message, observed=observed)
         return Ruling("idle", judgement.reason, message, (warn,), countdown=due)
     if due.due is None:
@@ -51,12 +47,12 @@ def _idle_ruling(situation: Situation, due: Countdown, refused: Refusal | None) 
     return Ruling("idle", judgement.reason, judgement.message, (pause,), countdown=due)
 
 
-def _warning(situation: Situation, judgement: Judgement, due: Countdown, refused: Refusal | None) -> str:
+def _warning(situation: Situation, due: Countdown, refused: Refusal | None) -> str:
     """What people are warned of: when, and the one line that vetoes it."""
     if refused is not None:
-        return f"{judgement.message}; not paused: {refused.message}"
+        return f"{situation.judgement.message}; not paused: {refused.message}"
     return (
-        f"{judgement.message}; it will be paused after {stamp(due.eligible_after)} unless used; "
+        f"{situation.judgement.message}; it will be paused after {stamp(due.eligible_after)} unless used; "
         f"`kubectl ebbtide keep {command_target(situation)} --for 4h` prevents that"
     )
 

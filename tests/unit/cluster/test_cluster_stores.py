@@ -14,9 +14,11 @@ from ebbtide.cluster.executor import Executor
 from ebbtide.cluster.stores import FRESH_SECONDS, Stores
 from ebbtide.cluster.views_job import OwnedJob, decode_job
 from ebbtide.cluster.views_pod import decode_pod
+from ebbtide.cluster.views_policy import decode_policy
 from ebbtide.cluster.views_training_job import decode_training_job
 from ebbtide.core.decision import Action, Verb
 from ebbtide.core.reason import Reason
+from ebbtide.core.snapshot import Policy
 from ebbtide.core.workload import Intent, Pod, Workload
 from ebbtide.ports import OutcomeKind, StatusWrite
 
@@ -130,6 +132,36 @@ async def test_what_its_owner_changed_since_the_decision_is_left_alone(tmp_path:
         gone = await cluster.write_status(StatusWrite("TrainingJob", "ns", "a", "another-uid", {}))
         assert gone.kind is OutcomeKind.Conflict
     assert stand_in.asked == []
+
+
+async def test_a_pause_whose_rules_were_edited_meanwhile_is_planned_again(tmp_path: Path) -> None:
+    stand_in = StandIn()
+    async with running(stand_in, tmp_path) as client:
+        found = stores(client)
+        cluster = KubernetesCluster(found, Executor(client, Leader(), lease_namespace="ops", lease_name="lease"))
+        found.training_jobs.put("tj", workload("a", "tj"))
+        found.jobs.put("job", job("a", "job", owner="tj"))
+        found.policies.put("pol", rules(1))
+        state = await cluster.observe()
+        action = Action(Verb.Pause, state.workloads[0].key, Reason.GPUIdle, "m", policy="CostPolicy/batch")
+        found.policies.put("pol", rules(2))
+        edited = await cluster.execute(None, action)  # type: ignore[arg-type]  # the adapter looks at the action
+        found.policies.remove("pol", None)
+        removed = await cluster.execute(None, action)  # type: ignore[arg-type]
+        found.policies.put("pol", rules(1))
+        found.training_jobs.put("tj", replace(workload("a", "tj"), labels=(("tier", "other"),)))
+        relabelled = await cluster.execute(None, action)  # type: ignore[arg-type]
+    assert {edited.kind, removed.kind, relabelled.kind} == {OutcomeKind.Conflict}
+    assert "CostPolicy/batch changed" in edited.message
+    assert "CostPolicy/batch changed" in removed.message
+    assert "its labels changed" in relabelled.message
+    assert stand_in.asked == []
+
+
+def rules(generation: int) -> Policy:
+    spec = {"selector": {}, "idle": {}}
+    meta = {"name": "batch", "namespace": "ns", "uid": "pol", "resourceVersion": "1", "generation": generation}
+    return decode_policy(json.dumps({"metadata": meta, "spec": spec}).encode())[1]
 
 
 def test_observing_fifty_thousand_pods_takes_no_time_worth_naming() -> None:

@@ -219,6 +219,12 @@ ORDER: dict[str, tuple[dict[str, Any], dict[str, Any], Reason, list[str]]] = {
         [],
     ),
     "stale stores come before idleness": ({"memory": WARNED}, {"unfresh": "old"}, Reason.StaleMetrics, []),
+    "a pod that is not known yet may be at work": (
+        {"memory": WARNED, "target": job(active=2)},
+        {},
+        Reason.StaleMetrics,
+        [],
+    ),
     "idleness at last": ({"memory": WARNED}, {}, Reason.GPUIdle, ["Pause"]),
 }
 
@@ -259,6 +265,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], dict[str, Any], Reason]] = {
     "no checkpointed-at": ({}, {"idle": {**SHORT_IDLE, "maxCheckpointAgeSeconds": 60}}, Reason.CheckpointTooOld),
     "action Notify": ({}, {"idle": {**SHORT_IDLE, "action": "Notify"}}, Reason.GPUIdle),
     "minimum run time": ({}, {"spec": {"limits": {"minimumRunSeconds": 12_000}}}, Reason.MinimumRunTime),
+    "a deadline that nobody can judge": ({"deadline": NOW + HOUR}, {}, Reason.NoEstimate),
     "a queue": ({"queue": "research"}, {}, Reason.QueueManaged),
     "pauses today": (
         {"memory": replace(WARNED, pause=pause_record(count_today=4, ended_at=NOW - 60))},

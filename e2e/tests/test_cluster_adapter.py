@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ from ebbtide.cluster.views_job import decode_job
 from ebbtide.cluster.views_training_job import decode_training_job
 from ebbtide.core.decision import Action, Actor, Verb
 from ebbtide.core.reason import Reason
-from ebbtide.core.workload import Target, Workload, WorkloadKey
+from ebbtide.core.workload import Attribution, Target, Workload, WorkloadKey
 from ebbtide.ports import EventNote, Outcome, OutcomeKind, StatusWrite
 
 pytestmark = pytest.mark.plane
@@ -101,13 +102,18 @@ class Adapter:
         found = self.workload(namespace, name)
         return found.target if found else None
 
+    def decision(self, namespace: str) -> Any:
+        """The part of a decision that the adapter reads: who pays."""
+        found = self.workload(namespace)
+        return SimpleNamespace(attribution=found.attribution if found else Attribution())
+
     async def act(self, verb: Verb, namespace: str, **more: Any) -> Outcome:
         """As ticks do it: a conflict is planned again on what is there then."""
         key = WorkloadKey(namespace, "TrainingJob", "train")
         action = Action(verb, key, more.pop("reason", Reason.GPUIdle), "m", policy="CostPolicy/batch", **more)
         for _ in range(40):
             await self.cluster.observe()
-            outcome = await self.cluster.execute(None, action)  # type: ignore[arg-type]  # only the action counts
+            outcome = await self.cluster.execute(self.decision(namespace), action)
             if outcome.kind is not OutcomeKind.Conflict:
                 return outcome
             await asyncio.sleep(0.1)

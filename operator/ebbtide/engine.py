@@ -17,6 +17,7 @@ from ebbtide.core.explanation import with_numbers
 from ebbtide.core.idle import planned_since
 from ebbtide.core.object_status import changed_statuses
 from ebbtide.core.plan import plan
+from ebbtide.core.pricing import PriceBook
 from ebbtide.core.reason import Reason
 from ebbtide.core.settings import Settings
 from ebbtide.core.snapshot import ClusterState, MetricsHealth, Snapshot
@@ -94,6 +95,7 @@ class Engine:
         """`wakeup`: set by whoever wants a tick soon."""
         self._cluster, self._metrics, self._telemetry = cluster, metrics, telemetry
         self._leadership, self._clock, self._settings = leadership, clock, settings
+        self._prices: PriceBook | None = None
         self._wakeup = wakeup or asyncio.Event()
         self._shares: deque[tuple[Instant, float]] = deque()
         self._settled: dict[str, tuple[tuple[object, ...], str]] = {}
@@ -121,7 +123,8 @@ class Engine:
         book, health = await self._observe_metrics(state)
         snapshot = Snapshot(self._clock.now(), self._settings, state, book, health, tuple(self._shares))
         decide_started = perf_counter()
-        planned = await asyncio.to_thread(plan, snapshot)
+        planned = await asyncio.to_thread(plan, snapshot, self._prices)
+        self._prices = planned.prices
         decided = perf_counter()
         self._remember_share(planned)
         acted, writes = await self._act(planned, state) if self._leadership.may_write() else ([], 0)

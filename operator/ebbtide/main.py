@@ -6,8 +6,9 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Callable
 from typing import Any
 
 import kopf
@@ -123,7 +124,10 @@ async def _operate(options: OperatorOptions, client: Client) -> int:
     _stop_on_signals(stop)
     await server.start()
     log.info("started", version=__version__, api_server=client.host, prometheus=options.prometheus_url)
-    parts = (stores.run(), _supervise_kopf(engine, stop), _spare_garbage_collection(engine))
+    kopf_stop = threading.Event()
+    watching = (asyncio.get_running_loop(), engine.wake, kopf_stop)
+    threading.Thread(target=_watch_with_kopf, args=watching, name="kopf", daemon=True).start()
+    parts = (stores.run(), _spare_garbage_collection(engine))
     tasks = [asyncio.create_task(part) for part in parts]
     for task in tasks:
         task.add_done_callback(lambda _: stop.set())
@@ -132,6 +136,7 @@ async def _operate(options: OperatorOptions, client: Client) -> int:
         await engine.run(stop)
         return _exit_code(tasks)
     finally:
+        kopf_stop.set()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -190,18 +195,22 @@ def _probes(engine: Engine, stores: Stores, clock: WallClock, options: OperatorO
     return Probes(live, ready)
 
 
-async def _supervise_kopf(engine: Engine, stop: asyncio.Event) -> None:
-    """Kopf ends on errors that it does not retry; it is started again, and the engine never notices."""
+def _watch_with_kopf(loop: asyncio.AbstractEventLoop, wake: Callable[[], None], stop: threading.Event) -> None:
+    """Kopf in a thread and a loop of its own: when it ends it cancels what shares its loop, and it takes signals over.
+
+    It ends on errors that it does not retry; then it is started again, and the engine never notices.
+    """
+
+    def ring() -> None:
+        loop.call_soon_threadsafe(wake)
+
     while not stop.is_set():
         try:
-            handlers = registry(WATCHED_BY_KOPF, engine.wake)
-            await kopf.operator(registry=handlers, settings=settings(), clusterwide=True, stop_flag=stop)
-            # It has taken the signal handlers over from us, and ends in good order only by a signal or by `stop`.
-            stop.set()
+            handlers = registry(WATCHED_BY_KOPF, ring)
+            asyncio.run(kopf.operator(registry=handlers, settings=settings(), clusterwide=True, stop_flag=stop))
         except Exception as error:  # noqa: BLE001 - whatever ended it, the answer is the same
             log.warning("kopf ended and is started again", why=str(error))
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), RESTART_SECONDS)
+        stop.wait(RESTART_SECONDS)
 
 
 async def _spare_garbage_collection(engine: Engine) -> None:

@@ -5,8 +5,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
+_WIDTH = 120
 _HEAD = """# Benchmarks
 
 Every figure is made by a command of this repository; the command stands beside it. `make bench` measures all but what
@@ -45,7 +47,7 @@ class Section:
         rows = [("Figure", "Measured", "Target", "Met"), ("---", "---", "---", "---")]
         rows += [figure.cells for figure in self.figures]
         table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-        return f"## {self.title}\n\n{self.how}\n\n`{self.command}`, {machine()}:\n\n{table}\n"
+        return f"## {self.title}\n\n{fill(self.how, _WIDTH)}\n\n`{self.command}`, {machine()}:\n\n{table}\n"
 
     def screen(self) -> str:
         width = max(len(figure.name) for figure in self.figures)

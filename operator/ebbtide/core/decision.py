@@ -12,6 +12,7 @@ from ebbtide.core.workload import Attribution, HourlyCost, Instant, WorkloadKey
 
 if TYPE_CHECKING:
     from ebbtide.core.plan import Ruled
+    from ebbtide.core.pricing import PriceBook
 
 __all__ = [
     "Action",
@@ -165,3 +166,4 @@ class Plan:
     decisions: tuple[Decision, ...]
     fleet: FleetFinding = field(default_factory=FleetFinding)
     failures: tuple[Failure, ...] = ()
+    prices: "PriceBook | None" = field(default=None, repr=False, compare=False)

@@ -11,7 +11,7 @@ from ebbtide.core.decision import Action, Decision, Failure, FleetFinding, Plan,
 from ebbtide.core.idle import IDLE_VERDICTS
 from ebbtide.core.idle_concern import observe_reason
 from ebbtide.core.intent import remembered
-from ebbtide.core.pricing import PriceBook, capacity_class
+from ebbtide.core.pricing import PriceBook
 from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import Ruling
 from ebbtide.core.situation import Gatherer, Situation
@@ -32,15 +32,15 @@ class Ruled:
     ruling: Ruling
 
 
-def plan(snapshot: Snapshot) -> Plan:
-    """Decide about the whole fleet. Same snapshot, same plan, in key order."""
+def plan(snapshot: Snapshot, before: PriceBook | None = None) -> Plan:
+    """Decide about the whole fleet. Same snapshot, same plan, in key order. `before`: the prices of the last plan."""
     gatherer, state = Gatherer(snapshot), snapshot.cluster
-    prices = PriceBook(state.catalogs, state.nodes, snapshot.settings.currency, snapshot.now)
+    prices = PriceBook(state.catalogs, state.nodes, snapshot.settings.currency, snapshot.now).or_before(before)
     workloads = sorted((it for it in state.workloads if not it.deleting), key=lambda it: it.key)
     ruled, failures = _rule_all(gatherer, workloads)
     finding, allowed = _fleet(snapshot, ruled)
     ruled = _spread_leaving(_limited(ruled, allowed, snapshot.now))
-    return Plan(snapshot.now, tuple(_decision(each, prices) for each in ruled), finding, failures)
+    return Plan(snapshot.now, tuple(_decision(each, prices) for each in ruled), finding, failures, prices)
 
 
 def _rule_all(gatherer: Gatherer, workloads: Iterable[Workload]) -> tuple[list[Ruled], tuple[Failure, ...]]:
@@ -147,7 +147,8 @@ def _resumed_lately(situation: Situation) -> bool:
 
 def _decision(each: Ruled, prices: PriceBook) -> Decision:
     situation, ruling = each.situation, each.ruling
-    steps, hourly = ruling.countdown, _hourly(situation, prices)
+    steps = ruling.countdown
+    hourly, held_class = prices.held(situation.workload.key, situation.pods)
     held = sum(pod.accelerators for pod in situation.pods if pod.node)
     return Decision(
         workload=situation.workload.key,
@@ -158,7 +159,7 @@ def _decision(each: Ruled, prices: PriceBook) -> Decision:
         policy=situation.governing.reference,
         mode="Enforce" if situation.governing.enforce else "Observe",
         hourly=hourly,
-        capacity_class=capacity_class(situation.pods, prices),
+        capacity_class=held_class,
         gpus=held,
         attribution=resolved(situation),
         warned_at=steps.warned_at if steps and situation.governing.enforce else None,
@@ -187,8 +188,3 @@ def _override(situation: Situation, ruling: Ruling) -> tuple[Instant | None, str
         return ruling.override
     workload = situation.workload
     return remembered(workload.intent, workload.memory, situation.word, situation.clock_floor)
-
-
-def _hourly(situation: Situation, prices: PriceBook) -> HourlyCost | None:
-    bound = [pod for pod in situation.pods if pod.node]
-    return prices.hourly(bound) if bound else None

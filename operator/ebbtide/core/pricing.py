@@ -14,7 +14,7 @@ from ebbtide.api.vocabulary import CapacityClass
 from ebbtide.core.capacity import labelled_class
 from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import Catalog
-from ebbtide.core.workload import HourlyCost, Instant, Node, Pod
+from ebbtide.core.workload import HourlyCost, Instant, Node, Pod, WorkloadKey
 
 ZERO = Decimal(0)
 
@@ -40,14 +40,29 @@ class _Offer:
 
 
 class PriceBook:
-    """The rows of all catalogs in force at one instant; rates are computed once per node."""
+    """The rows of all catalogs in force at one instant. Rates and costs are remembered: same input, same answer."""
 
     def __init__(self, catalogs: Sequence[Catalog], nodes: Mapping[str, Node], currency: str, now: Instant) -> None:
         """Catalogs in another currency than the ledger's are left out."""
         self._nodes = nodes
         used = (it for it in catalogs if it.spec is not None and it.spec.currency == currency)
         self._offers = [offer for catalog in used for offer in _in_force(catalog, now)]
+        self.source = (self._offers, nodes)
+        """All that rates depend on."""
         self._rates: dict[str, Rate] = {}
+        self._held: dict[WorkloadKey, tuple[Sequence[Pod], HourlyCost | None, str]] = {}
+
+    def or_before(self, before: "PriceBook | None") -> "PriceBook":
+        """The book of an earlier tick where it says the same: what it has worked out needs no second time."""
+        return before if before is not None and before.source == self.source else self
+
+    def held(self, key: WorkloadKey, pods: Sequence[Pod]) -> tuple[HourlyCost | None, str]:
+        """Hourly cost and capacity class of a workload with these pods; (None, "") while none is bound."""
+        known = self._held.get(key)
+        if known is None or known[0] != pods:
+            bound = [pod for pod in pods if pod.node]
+            known = self._held[key] = (pods, self.hourly(bound) if bound else None, capacity_class(bound, self))
+        return known[1:]
 
     def rate(self, node_name: str) -> Rate:
         """The rate of one node."""

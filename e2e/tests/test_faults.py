@@ -126,7 +126,7 @@ def test_a_prometheus_that_lost_its_samples_is_no_idleness_and_the_warning_comes
     held_past_its_time(stage, name)
     prometheus.start(fresh=True)
     emptied = time.time()
-    idle = stage.wait_warned(name, after=emptied)
+    idle = stage.wait_warned(name, after=emptied, seconds=30)
     assert moment(idle["warnedAt"]) - emptied >= IDLE["afterSeconds"] - IDLE["warnSeconds"] - 1.5
     stage.wait_paused(name)
 

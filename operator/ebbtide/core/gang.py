@@ -60,7 +60,7 @@ class Tally:
     last_busy: Instant = NEVER
     """Newest busy sample of any device since Ready, those in grace included."""
     hole_end: Instant = NEVER
-    """End of the last hole above three intervals of any device since Ready."""
+    """End of the last hole above three intervals of any device since Ready, the begin of the evidence included."""
     rested_at: Instant = NEVER
     """Latest of Ready + grace and the end of a veto or override."""
     newest: Instant = inf
@@ -123,7 +123,10 @@ def _take_pods(tally: Tally) -> None:  # noqa: C901, PLR0912  see below
             last_ready = ready
         start, judged = ready, now >= ready + grace
         if ready < since:
+            # What the source has lost or never told is a hole that ends where it begins to tell: a warning from before
+            # then is void, and the clock starts there.
             start, tally.known = since, False
+            hole_end = max(hole_end, since)
         devices: Sequence[DeviceEvidence] = devices_of.get((pod.namespace, pod.name), ())
         for device in devices:
             newest, ended = device.newest, device.hole_end

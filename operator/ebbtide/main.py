@@ -1,7 +1,6 @@
 """Composition root: the only place that builds things and ties them together."""
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -14,7 +13,7 @@ from typing import Any
 import kopf
 import structlog
 
-from ebbtide import __version__
+from ebbtide import __version__, memory
 from ebbtide.api.crd import KINDS
 from ebbtide.api.training_job import TrainingJob
 from ebbtide.cluster.adapter import KubernetesCluster
@@ -40,11 +39,6 @@ RESTART_SECONDS = 5.0
 """kopf is started again after this pause when it ends; nothing depends on it but how soon a change is noticed."""
 
 
-GC_SECONDS = 600.0
-"""How often what has survived is taken out of the garbage collector's sight. Looking through the half million objects
-of a fleet of 50,000 pods stops every thread for 100 to 300 ms, and they are freed by their reference counts anyway."""
-
-
 WATCHED_BY_KOPF = tuple(kind.definition.plural for kind in KINDS if kind is not TrainingJob)
 """TrainingJobs wake the engine through their own store: kopf would read and hold each of them a second time."""
 
@@ -67,6 +61,7 @@ class SoleReplica:
 
 def main(options: OperatorOptions) -> int:
     """Run until SIGTERM or SIGINT. Returns the exit code; 1 when it could not start."""
+    memory.set_up()
     _set_up_logging(options.log_level)
     if options.kubeconfig:
         os.environ["KUBECONFIG"] = options.kubeconfig
@@ -127,7 +122,7 @@ async def _operate(options: OperatorOptions, client: Client) -> int:
     kopf_stop = threading.Event()
     watching = (asyncio.get_running_loop(), engine.wake, kopf_stop)
     threading.Thread(target=_watch_with_kopf, args=watching, name="kopf", daemon=True).start()
-    parts = (stores.run(), _spare_garbage_collection(engine))
+    parts = (stores.run(), memory.keep_settled(lambda: engine.last_tick_at is not None))
     tasks = [asyncio.create_task(part) for part in parts]
     for task in tasks:
         task.add_done_callback(lambda _: stop.set())
@@ -211,14 +206,6 @@ def _watch_with_kopf(loop: asyncio.AbstractEventLoop, wake: Callable[[], None], 
         except Exception as error:  # noqa: BLE001 - whatever ended it, the answer is the same
             log.warning("kopf ended and is started again", why=str(error))
         stop.wait(RESTART_SECONDS)
-
-
-async def _spare_garbage_collection(engine: Engine) -> None:
-    """Freeze what is there once the first tick has filled the stores, and again now and then."""
-    while True:
-        await asyncio.sleep(GC_SECONDS if engine.last_tick_at is not None else 1.0)
-        if engine.last_tick_at is not None:
-            gc.freeze()
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:

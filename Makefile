@@ -55,7 +55,7 @@ demo-down: setup ## Stop what the demo left running
 
 # -- check it ------------------------------------------------------------------------------------------------------
 
-FAST_TESTS := $(wildcard tests/unit tests/property tests/golden)
+FAST_TESTS := tests/unit tests/golden
 CHECKS := ruff format mypy imports tests
 
 # One line a check; the output of one that failed is shown whole.
@@ -85,7 +85,7 @@ check-mypy:
 check-imports:
 	$(call checked,imports,$(VENV)/bin/lint-imports)
 check-tests:
-	$(call checked,tests,$(PY) -m pytest -q $(FAST_TESTS))
+	$(call checked,tests,$(PY) -m pytest -q -n $(JOBS) $(FAST_TESTS))
 
 .PHONY: test
 test: setup binaries check-static ## Run every test, those on the real control plane included

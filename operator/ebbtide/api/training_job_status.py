@@ -60,7 +60,7 @@ class PauseStatus(ApiModel):
     """Pauses in the last 24 hours, this one included."""
     reverts: Count = 0
     """How often within 24 hours a human undid it."""
-    message: Message = ""
+    message: Message | None = None
     """The sentence with the numbers that led to it."""
     evidence: "VerdictStatus | None" = None
     """The verdict that led to it, with its devices: the proof outlives the pods."""
@@ -71,7 +71,7 @@ class OverrideStatus(ApiModel):
 
     until: Timestamp | None = None
     """It ends then; afterwards the policy applies and the idle clock starts there. Absent: until taken back."""
-    request: NameText = ""
+    request: NameText | None = None
     """The annotation value that it answers, so that a new request is told from an old one."""
 
 

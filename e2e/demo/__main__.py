@@ -40,7 +40,7 @@ def main(words: list[str]) -> int:
 
 def _demo() -> int:
     # Whoever ends this process early must not leave a control plane behind.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     log, world = state.folder() / "demo.log", None
     try:

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from time import perf_counter
 from typing import TypeVar
 from zlib import crc32
@@ -38,6 +39,9 @@ from ebbtide.ports import (
 
 log = structlog.get_logger(__name__)
 
+MOST_TOLD = 400
+"""Statuses written in one tick besides those of what was acted on; the rest come with the next ticks. At 20 writes a
+second that is 20 s: a fleet whose verdicts change all at once must not keep humans waiting for minutes."""
 CONCURRENT_WRITES = 16
 """Writes in flight at once; the executor's rate limit decides how many a second."""
 SHARES_SECONDS = 600.0
@@ -144,13 +148,10 @@ class Engine:
         """Actions first, then what people are told about them."""
         await self._open_breaker(planned.fleet)
         acted = await _bounded(self._execute_all(decision) for decision in planned.decisions if decision.actions)
-        by_key = {each.decision.workload: each for each in acted}
-        unsettled = (
-            each
-            for decision in planned.decisions
-            if not self._is_settled(each := by_key.get(decision.workload) or Acted(decision))
-        )
-        outcomes = await _bounded(self._tell(each) for each in unsettled)
+        acted_on = {each.decision.workload for each in acted}
+        others = (Acted(decision) for decision in planned.decisions if decision.workload not in acted_on)
+        untold = islice((each for each in others if not self._is_settled(each)), MOST_TOLD)
+        outcomes = await _bounded(self._tell(each) for each in chain(acted, untold))
         objects = await self._write_objects(planned, state)
         self._forget_gone(planned, state)
         return acted, sum(outcomes) + objects

@@ -66,7 +66,7 @@ else cat "$$log"; rm -f "$$log"; echo "FAILED  $(1): $(2)"; exit 1; fi
 endef
 
 .PHONY: check
-check: setup ## Lint, format, types, import layers, fast tests: under 20 seconds
+check: setup ## Lint, format, types, import layers, fast tests
 	@$(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) $(TOGETHER) $(CHECKS:%=check-%) || \
 	  { echo "make check: failed, see FAILED above" >&2; exit 1; }
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ebbtide.api.training_job_status import TrainingJobStatus
-from ebbtide.cluster.views_status import conditions, memory
 from ebbtide.core.decision import Action, Decision, Verb
 from ebbtide.core.evidence import EvidenceBook
 from ebbtide.core.settings import Settings
@@ -24,6 +23,7 @@ from ebbtide.core.workload import (
     Workload,
 )
 from ebbtide.engine import Engine
+from ebbtide.objects.views_status import conditions, memory
 from ebbtide.ports import EventNote, Outcome, OutcomeKind, StatusWrite, TickReport
 from tests.builders import INTERVAL, MINUTE, NOW, evidence, job, node, pod, policy, sample, settings, workload
 

@@ -19,18 +19,19 @@ import pytest
 from e2e.plane import Plane
 from e2e.plane.audit import service_account
 from ebbtide.cluster import rbac
-from ebbtide.cluster.adapter import KubernetesCluster
 from ebbtide.cluster.client import Client, connect
-from ebbtide.cluster.executor import Executor
 from ebbtide.cluster.preflight import missing_for_operator, preflight
-from ebbtide.cluster.resources import JOBS
 from ebbtide.cluster.stores import Stores
-from ebbtide.cluster.training_job import MASTER_ADDRESS
-from ebbtide.cluster.views_job import decode_job
-from ebbtide.cluster.views_training_job import decode_training_job
 from ebbtide.core.decision import Action, Actor, Verb
 from ebbtide.core.reason import Reason
 from ebbtide.core.workload import Attribution, Target, Workload, WorkloadKey
+from ebbtide.objects.adapter import KubernetesCluster
+from ebbtide.objects.executor import Executor
+from ebbtide.objects.resources import JOBS
+from ebbtide.objects.training_job import MASTER_ADDRESS
+from ebbtide.objects.views_job import decode_job
+from ebbtide.objects.views_pod import PodStore
+from ebbtide.objects.views_training_job import decode_training_job
 from ebbtide.ports import EventNote, Outcome, OutcomeKind, StatusWrite
 
 pytestmark = pytest.mark.plane
@@ -94,6 +95,10 @@ class Adapter:
     executor: Executor
     cluster: KubernetesCluster
 
+    @property
+    def pods(self) -> PodStore:
+        return self.stores.inventory.pods
+
     def workload(self, namespace: str, name: str = "train") -> Workload | None:
         key = WorkloadKey(namespace, "TrainingJob", name)
         return next((one for one in self.stores.state().workloads if one.key == key), None)
@@ -129,7 +134,7 @@ async def adapter(kubeconfig: Path) -> AsyncIterator[Adapter]:
         task = asyncio.create_task(stores.run())
         try:
             await asyncio.wait_for(stores.wait_synced(), 20)
-            yield Adapter(client, stores, executor, KubernetesCluster(stores, executor))
+            yield Adapter(client, stores, executor, KubernetesCluster(stores.inventory, executor, stores.unfresh))
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -252,11 +257,12 @@ async def test_the_job_of_a_gang_is_accepted_and_carries_everything(
         await eventually(lambda: there.target(namespace), "the Job in the store")
         target = there.target(namespace)
         assert target is not None
-        await eventually(lambda: len(there.stores.pods.owned_by(target.uid)) == 2, "the pods in the store")
+        await eventually(lambda: len(there.pods.owned_by(target.uid)) == 2, "the pods in the store")
         await eventually(
-            lambda: all(pod.ready_since and pod.node for pod in there.stores.pods.owned_by(target.uid)), "Ready pods"
+            lambda: all(pod.ready_since and pod.node for pod in there.pods.owned_by(target.uid)),
+            "Ready pods",
         )
-        (pod, _) = there.stores.pods.owned_by(target.uid)
+        (pod, _) = there.pods.owned_by(target.uid)
         assert pod.attribution.team == "vision & co"
         assert (pod.accelerators, pod.accelerator_resource) == (1, "nvidia.com/gpu")
         again = await there.executor.execute(_action(Verb.Create, namespace), _known(there, namespace))
@@ -347,7 +353,7 @@ async def test_pause_and_resume_are_one_patch_each_and_leave_no_trace(
         await there.act(Verb.Create, namespace)
         await eventually(lambda: (it := there.target(namespace)) and it.active == 2, "running pods")
         uid = _target(there, namespace).uid
-        await eventually(lambda: all(pod.ready_since for pod in there.stores.pods.owned_by(uid)), "Ready pods")
+        await eventually(lambda: all(pod.ready_since for pod in there.pods.owned_by(uid)), "Ready pods")
         before = stored(crds, "job", namespace)
         mark = crds.audit().mark()
 
@@ -356,15 +362,15 @@ async def test_pause_and_resume_are_one_patch_each_and_leave_no_trace(
         restore = _target(there, namespace).restore
         assert restore is not None
         assert (restore.by, restore.reason, restore.policy) == ("Policy", "GPUIdle", "CostPolicy/batch")
-        await eventually(lambda: not there.stores.pods.owned_by(uid), "the end of the pods")
-        ended = [one for one in there.stores.pods.take_ended() if one.pod.owner_uid == uid]
+        await eventually(lambda: not there.pods.owned_by(uid), "the end of the pods")
+        ended = [one for one in there.pods.take_ended() if one.pod.owner_uid == uid]
         assert len(ended) == 2
         assert all(one.certain and one.pod.accelerators == 1 for one in ended)
         assert (await there.act(Verb.Pause, namespace)).kind is OutcomeKind.Unchanged
 
         assert (await there.act(Verb.Resume, namespace)).kind is OutcomeKind.Done
         await eventually(lambda: not _target(there, namespace).suspended, "the resume in the store")
-        await eventually(lambda: len(there.stores.pods.owned_by(uid)) == 2, "new pods")
+        await eventually(lambda: len(there.pods.owned_by(uid)) == 2, "new pods")
     after = stored(crds, "job", namespace)
     assert essence(after) == essence(before)
     patches = crds.audit(mark).wait_for(2, user=USER, resource="jobs", namespace=namespace, succeeded=True)

@@ -16,10 +16,7 @@ import structlog
 from ebbtide import __version__, memory
 from ebbtide.api.crd import KINDS
 from ebbtide.api.training_job import TrainingJob
-from ebbtide.cluster.adapter import KubernetesCluster
 from ebbtide.cluster.client import Client, connect
-from ebbtide.cluster.errors import ApiError
-from ebbtide.cluster.executor import Executor
 from ebbtide.cluster.preflight import missing_for_operator
 from ebbtide.cluster.stores import Stores
 from ebbtide.core.workload import Instant
@@ -27,6 +24,9 @@ from ebbtide.engine import Engine
 from ebbtide.handlers import registry, settings
 from ebbtide.metrics.adapter import PrometheusMetrics
 from ebbtide.metrics.settings import LabelMode, MetricsSettings
+from ebbtide.objects.adapter import KubernetesCluster
+from ebbtide.objects.errors import ApiError
+from ebbtide.objects.executor import Executor
 from ebbtide.options import OperatorOptions
 from ebbtide.server import Probes, Server
 from ebbtide.telemetry import PrometheusTelemetry
@@ -106,7 +106,7 @@ async def _operate(options: OperatorOptions, client: Client) -> int:
     )
     metrics = PrometheusMetrics(_metrics_settings(options), clock)
     engine = Engine(
-        cluster=KubernetesCluster(stores, executor),
+        cluster=KubernetesCluster(stores.inventory, executor, stores.unfresh),
         metrics=metrics,
         telemetry=telemetry,
         leadership=leadership,

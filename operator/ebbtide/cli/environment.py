@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
-from ebbtide.cluster.resources import Resource
+from ebbtide.objects.resources import Resource
 
 if TYPE_CHECKING:  # loading it takes longer than `--help` may
     from ebbtide.cluster.client import Client

@@ -5,7 +5,7 @@ from typing import Final
 
 from ebbtide.api.vocabulary import WorkloadKind
 from ebbtide.cli.failure import BadInput
-from ebbtide.cluster.resources import TRAINING_JOBS, Resource
+from ebbtide.objects.resources import TRAINING_JOBS, Resource
 
 _WORDS: Final = {"trainingjob": TRAINING_JOBS, "trainingjobs": TRAINING_JOBS, "tjob": TRAINING_JOBS}
 _FORM: Final = "write KIND/NAME, for example trainingjob/resnet"

@@ -4,8 +4,8 @@ from typing import Final
 
 from ebbtide.api.labels import GROUP
 from ebbtide.cli.failure import Failure
-from ebbtide.cluster.errors import ApiError
-from ebbtide.cluster.resources import Resource
+from ebbtide.objects.errors import ApiError
+from ebbtide.objects.resources import Resource
 
 INSTALL: Final = (
     "helm upgrade --install ebbtide charts/ebbtide -n ebbtide-system --create-namespace "

@@ -11,8 +11,8 @@ from ebbtide.cli import kubeconfig
 from ebbtide.cli.environment import Answer, Object, Target
 from ebbtide.cli.refusal import failure
 from ebbtide.cluster.client import Client, connect
-from ebbtide.cluster.errors import ApiError
-from ebbtide.cluster.resources import Resource
+from ebbtide.objects.errors import ApiError
+from ebbtide.objects.resources import Resource
 
 MANAGER: Final = "kubectl-ebbtide"
 """Field manager of everything that commands write."""

@@ -1,1 +1,1 @@
-"""The adapter for Kubernetes: warm stores of what is there, and one executor that writes."""
+"""The adapter for Kubernetes: the client, and the reflectors that keep what is there warm."""

@@ -14,8 +14,9 @@ import yaml
 from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client import ApiClient, Configuration
 
-from ebbtide.cluster.errors import ApiError, from_answer, unreachable
-from ebbtide.cluster.resources import Resource
+from ebbtide.cluster.unreachable import unreachable
+from ebbtide.objects.errors import ApiError, from_answer
+from ebbtide.objects.resources import Resource
 
 PAGE_SIZE: Final = 500
 CONNECT_SECONDS: Final = 10.0

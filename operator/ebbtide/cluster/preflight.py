@@ -7,9 +7,9 @@ from typing import Final
 
 from ebbtide.cluster import rbac
 from ebbtide.cluster.client import Client
-from ebbtide.cluster.errors import ApiError
 from ebbtide.cluster.rbac import Permission
-from ebbtide.cluster.resources import ACCESS_REVIEWS, LEASES, OWN, TRAINING_JOBS
+from ebbtide.objects.errors import ApiError
+from ebbtide.objects.resources import ACCESS_REVIEWS, LEASES, OWN, TRAINING_JOBS
 
 _AT_ONCE: Final = 8
 

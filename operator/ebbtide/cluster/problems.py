@@ -1,7 +1,7 @@
 """Why something cannot be read, and what to do about it, in one sentence."""
 
-from ebbtide.cluster.errors import ApiError
-from ebbtide.cluster.resources import OWN, Resource
+from ebbtide.objects.errors import ApiError
+from ebbtide.objects.resources import OWN, Resource
 
 
 def reading_problem(resource: Resource, error: ApiError) -> str:

@@ -12,13 +12,13 @@ from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 import msgspec
 
 from ebbtide.cluster.client import Client
-from ebbtide.cluster.errors import ApiError, from_status
 from ebbtide.cluster.problems import reading_problem
-from ebbtide.cluster.resources import Resource
 from ebbtide.core.workload import Instant
+from ebbtide.objects.document import Json
+from ebbtide.objects.errors import ApiError, from_status
+from ebbtide.objects.resources import Resource
 
 T = TypeVar("T")
-Json: TypeAlias = bytes | msgspec.Raw
 Decode: TypeAlias = Callable[[Json], tuple[str, T]]
 """One object's JSON to its UID and what is kept of it. Any exception: the object is logged and left out."""
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from ebbtide.cli.environment import Environment, Object, Target
 from ebbtide.cli.failure import Failure
 from ebbtide.cli.main import execute
-from ebbtide.cluster.resources import Resource
+from ebbtide.objects.resources import Resource
 
 NOW = datetime(2026, 11, 22, 14, 3, 42, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ebbtide.cluster.client import Page
-from ebbtide.cluster.resources import OWN, Resource
+from ebbtide.objects.resources import OWN, Resource
 
 Object = dict[str, Any]
 

@@ -4,12 +4,12 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from cluster_stand_in import StandIn, eventually, kubeconfig_for, running, thing
 
 from ebbtide.cluster import client as client_module
 from ebbtide.cluster.client import connect
-from ebbtide.cluster.errors import ApiError
-from ebbtide.cluster.resources import EVENTS, JOBS, NODES, PODS, TRAINING_JOBS
+from ebbtide.objects.errors import ApiError
+from ebbtide.objects.resources import EVENTS, JOBS, NODES, PODS, TRAINING_JOBS
+from tests.cluster_stand_in import StandIn, eventually, kubeconfig_for, running, thing
 
 
 async def test_every_request_carries_the_token_and_our_name(tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cluster_stand_in import StandIn, running
 
 from ebbtide.cluster import rbac
 from ebbtide.cluster.preflight import missing_for_operator, preflight
+from tests.cluster_stand_in import StandIn, running
 
 SERVED = {"resources": [{"name": name + sub} for name in ("trainingjobs", "costpolicies", "pricecatalogs")
                         for sub in ("", "/status")]}  # fmt: skip

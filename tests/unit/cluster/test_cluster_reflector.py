@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from cluster_stand_in import StandIn, eventually, running, thing
 
 from ebbtide.cluster.reflector import Reflector, Timing
-from ebbtide.cluster.resources import PODS, TRAINING_JOBS, Resource
-from ebbtide.cluster.store import Store
+from ebbtide.objects.resources import PODS, TRAINING_JOBS, Resource
+from ebbtide.objects.store import Store
+from tests.cluster_stand_in import StandIn, eventually, running, thing
 
 FAST = Timing(relist=60.0, watch=60.0, first_delay=0.01, longest_delay=0.02)
 

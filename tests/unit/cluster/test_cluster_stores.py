@@ -5,23 +5,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cluster_stand_in import StandIn, running
-
-from ebbtide.cluster.adapter import KubernetesCluster
 from ebbtide.cluster.client import Client
-from ebbtide.cluster.executor import Executor
 from ebbtide.cluster.stores import FRESH_SECONDS, Stores
-from ebbtide.cluster.views_job import OwnedJob, decode_job
-from ebbtide.cluster.views_pod import decode_pod
-from ebbtide.cluster.views_policy import decode_policy
-from ebbtide.cluster.views_training_job import decode_training_job
 from ebbtide.core.decision import Action, Verb
 from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import Policy
 from ebbtide.core.workload import Intent, Pod, Workload
+from ebbtide.objects.adapter import KubernetesCluster
+from ebbtide.objects.executor import Executor
+from ebbtide.objects.views_job import OwnedJob, decode_job
+from ebbtide.objects.views_pod import decode_pod
+from ebbtide.objects.views_policy import decode_policy
+from ebbtide.objects.views_training_job import decode_training_job
 from ebbtide.ports import OutcomeKind, StatusWrite
+from tests.cluster_stand_in import StandIn, running
 
 NOW = 1_800_000_000.0
+
+
+def executor(client: Client) -> Executor:
+    return Executor(client, Leader(), lease_namespace="ops", lease_name="lease")
 
 
 def workload(name: str, uid: str) -> Workload:
@@ -49,10 +52,10 @@ def stores(client: Any = None, now: list[float] | None = None) -> Stores:
 
 def test_a_job_with_our_uid_is_the_target_and_its_pods_are_the_workloads() -> None:
     found = stores()
-    found.training_jobs.put("tj", workload("a", "tj"))
-    found.jobs.put("job", job("a", "job", owner="tj"))
-    found.pods.put("p1", pod("p1", "job"))
-    found.pods.put("p2", pod("p2", "somebody"))
+    found.inventory.training_jobs.put("tj", workload("a", "tj"))
+    found.inventory.jobs.put("job", job("a", "job", owner="tj"))
+    found.inventory.pods.put("p1", pod("p1", "job"))
+    found.inventory.pods.put("p2", pod("p2", "somebody"))
     state = found.state()
     (one,) = state.workloads
     assert one.target is not None
@@ -63,8 +66,8 @@ def test_a_job_with_our_uid_is_the_target_and_its_pods_are_the_workloads() -> No
 def test_a_job_of_that_name_without_our_uid_is_foreign() -> None:
     for stranger in (job("a", "job"), job("a", "job", owner="x", kind="CronJob")):
         found = stores()
-        found.training_jobs.put("tj", workload("a", "tj"))
-        found.jobs.put("job", stranger)
+        found.inventory.training_jobs.put("tj", workload("a", "tj"))
+        found.inventory.jobs.put("job", stranger)
         (one,) = found.state().workloads
         assert one.foreign_target
         assert one.target is None
@@ -72,25 +75,25 @@ def test_a_job_of_that_name_without_our_uid_is_foreign() -> None:
 
 def test_the_job_of_a_deleted_predecessor_is_neither_ours_nor_foreign() -> None:
     found = stores()
-    found.training_jobs.put("tj", workload("a", "tj"))
-    found.jobs.put("job", job("a", "job", owner="predecessor"))
+    found.inventory.training_jobs.put("tj", workload("a", "tj"))
+    found.inventory.jobs.put("job", job("a", "job", owner="predecessor"))
     (one,) = found.state().workloads
     assert (one.target, one.foreign_target) == (None, False)
 
 
 def test_a_joined_workload_follows_every_change_of_both_sides() -> None:
     found = stores()
-    found.training_jobs.put("tj", workload("a", "tj"))
+    found.inventory.training_jobs.put("tj", workload("a", "tj"))
     assert found.state().workloads[0].target is None
-    found.jobs.put("job", job("a", "job", owner="tj"))
+    found.inventory.jobs.put("job", job("a", "job", owner="tj"))
     first = found.state().workloads[0]
     assert found.state().workloads[0] is first, "unchanged: the same object again"
-    found.training_jobs.put("tj", replace(workload("a", "tj"), generation=2))
+    found.inventory.training_jobs.put("tj", replace(workload("a", "tj"), generation=2))
     second = found.state().workloads[0]
     assert (second.generation, second.target is not None) == (2, True)
-    found.jobs.remove("job", None)
+    found.inventory.jobs.remove("job", None)
     assert found.state().workloads[0].target is None
-    found.training_jobs.remove("tj", None)
+    found.inventory.training_jobs.remove("tj", None)
     assert found.state().workloads == []
 
 
@@ -119,12 +122,14 @@ async def test_what_its_owner_changed_since_the_decision_is_left_alone(tmp_path:
     stand_in = StandIn()
     async with running(stand_in, tmp_path) as client:
         found = stores(client)
-        cluster = KubernetesCluster(found, Executor(client, Leader(), lease_namespace="ops", lease_name="lease"))
-        found.training_jobs.put("tj", workload("a", "tj"))
-        found.jobs.put("job", job("a", "job", owner="tj"))
+        cluster = KubernetesCluster(
+            found.inventory, Executor(client, Leader(), lease_namespace="ops", lease_name="lease")
+        )
+        found.inventory.training_jobs.put("tj", workload("a", "tj"))
+        found.inventory.jobs.put("job", job("a", "job", owner="tj"))
         state = await cluster.observe()
         action = Action(Verb.Pause, state.workloads[0].key, Reason.GPUIdle, "m")
-        found.training_jobs.put("tj", replace(workload("a", "tj"), intent=Intent(keep_until=NOW)))
+        found.inventory.training_jobs.put("tj", replace(workload("a", "tj"), intent=Intent(keep_until=NOW)))
         outcome = await cluster.execute(None, action)  # type: ignore[arg-type]  # the adapter looks at the action
         assert outcome.kind is OutcomeKind.Conflict
         assert "its owner changed it since this was decided" in outcome.message
@@ -137,18 +142,20 @@ async def test_a_pause_whose_rules_were_edited_meanwhile_is_planned_again(tmp_pa
     stand_in = StandIn()
     async with running(stand_in, tmp_path) as client:
         found = stores(client)
-        cluster = KubernetesCluster(found, Executor(client, Leader(), lease_namespace="ops", lease_name="lease"))
-        found.training_jobs.put("tj", workload("a", "tj"))
-        found.jobs.put("job", job("a", "job", owner="tj"))
-        found.policies.put("pol", rules(1))
+        cluster = KubernetesCluster(
+            found.inventory, Executor(client, Leader(), lease_namespace="ops", lease_name="lease")
+        )
+        found.inventory.training_jobs.put("tj", workload("a", "tj"))
+        found.inventory.jobs.put("job", job("a", "job", owner="tj"))
+        found.inventory.policies.put("pol", rules(1))
         state = await cluster.observe()
         action = Action(Verb.Pause, state.workloads[0].key, Reason.GPUIdle, "m", policy="CostPolicy/batch")
-        found.policies.put("pol", rules(2))
+        found.inventory.policies.put("pol", rules(2))
         edited = await cluster.execute(None, action)  # type: ignore[arg-type]  # the adapter looks at the action
-        found.policies.remove("pol", None)
+        found.inventory.policies.remove("pol", None)
         removed = await cluster.execute(None, action)  # type: ignore[arg-type]
-        found.policies.put("pol", rules(1))
-        found.training_jobs.put("tj", replace(workload("a", "tj"), labels=(("tier", "other"),)))
+        found.inventory.policies.put("pol", rules(1))
+        found.inventory.training_jobs.put("tj", replace(workload("a", "tj"), labels=(("tier", "other"),)))
         relabelled = await cluster.execute(None, action)  # type: ignore[arg-type]
     assert {edited.kind, removed.kind, relabelled.kind} == {OutcomeKind.Conflict}
     assert "CostPolicy/batch changed" in edited.message
@@ -165,11 +172,13 @@ def rules(generation: int) -> Policy:
 
 def test_what_has_not_changed_is_not_joined_again() -> None:
     found = stores()
-    found.training_jobs.replace({f"tj{n}": workload(f"a{n}", f"tj{n}") for n in range(50)}, None)
-    found.jobs.replace({f"j{n}": job(f"a{n}", f"j{n}", owner=f"tj{n}") for n in range(50)}, None)
-    found.pods.replace({f"p{n}": replace(PROTOTYPE, uid=f"p{n}", owner_uid=f"j{n % 50}") for n in range(500)}, None)
+    found.inventory.training_jobs.replace({f"tj{n}": workload(f"a{n}", f"tj{n}") for n in range(50)}, None)
+    found.inventory.jobs.replace({f"j{n}": job(f"a{n}", f"j{n}", owner=f"tj{n}") for n in range(50)}, None)
+    found.inventory.pods.replace(
+        {f"p{n}": replace(PROTOTYPE, uid=f"p{n}", owner_uid=f"j{n % 50}") for n in range(500)}, None
+    )
     before = {it.key: it for it in found.state().workloads}
-    found.jobs.put("j7", job("a7", "j7", owner="tj7", version="2"))
+    found.inventory.jobs.put("j7", job("a7", "j7", owner="tj7", version="2"))
     state = found.state()
     assert sum(len(pods) for pods in state.pods.values()) == 500
     assert [it.key.name for it in state.workloads if it is not before[it.key]] == ["a7"]

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from ebbtide.api.training_job_status import TrainingJobStatus
-from ebbtide.cluster.views_status import memory
 from ebbtide.core.conditions import Problem, conditions_of
 from ebbtide.core.decision import Decision, Verb
 from ebbtide.core.reason import Reason
 from ebbtide.core.status import fingerprint, merged_conditions, outline, workload_status
 from ebbtide.core.workload import Intent, Memory, StoredCondition, Workload
+from ebbtide.objects.views_status import memory
 from tests.builders import (
     DAY,
     HOUR,

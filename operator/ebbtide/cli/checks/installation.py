@@ -9,8 +9,8 @@ import msgspec
 from ebbtide.cli.checks.line import Line, failed, ok, skipped
 from ebbtide.cli.refusal import INSTALL
 from ebbtide.cluster.client import Client
-from ebbtide.cluster.errors import ApiError
-from ebbtide.cluster.resources import Resource
+from ebbtide.objects.errors import ApiError
+from ebbtide.objects.resources import Resource
 
 DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
 SELECTOR: Final = "app.kubernetes.io/part-of=ebbtide,app.kubernetes.io/component=operator"

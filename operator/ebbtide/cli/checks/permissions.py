@@ -7,9 +7,9 @@ from typing import Any, Final
 from ebbtide.cli.checks.line import Line, failed, ok, skipped
 from ebbtide.cluster import rbac
 from ebbtide.cluster.client import Client
-from ebbtide.cluster.errors import ApiError
 from ebbtide.cluster.rbac import Permission
-from ebbtide.cluster.resources import Resource
+from ebbtide.objects.errors import ApiError
+from ebbtide.objects.resources import Resource
 
 REVIEWS: Final = Resource("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False)
 TITLE: Final = "permissions"

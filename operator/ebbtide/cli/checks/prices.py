@@ -7,13 +7,13 @@ import msgspec
 
 from ebbtide.cli.checks.line import Line, failed, ok, skipped
 from ebbtide.cluster.client import Client
-from ebbtide.cluster.errors import ApiError
-from ebbtide.cluster.resources import NODES, PRICE_CATALOGS, Resource
-from ebbtide.cluster.views_node import decode_node
-from ebbtide.cluster.views_policy import decode_catalog
 from ebbtide.core.pricing import PriceBook
 from ebbtide.core.snapshot import Catalog
 from ebbtide.core.workload import Node
+from ebbtide.objects.errors import ApiError
+from ebbtide.objects.resources import NODES, PRICE_CATALOGS, Resource
+from ebbtide.objects.views_node import decode_node
+from ebbtide.objects.views_policy import decode_catalog
 
 TITLE: Final = "prices"
 _SHOWN: Final = 3

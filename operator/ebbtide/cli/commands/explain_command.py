@@ -10,7 +10,7 @@ from ebbtide.cli.printers.objects import print_object
 from ebbtide.cli.printers.page import Page
 from ebbtide.cli.printers.training_job_page import Explanation, print_page
 from ebbtide.cli.training_job import TrainingJob
-from ebbtide.cluster.resources import COST_POLICIES
+from ebbtide.objects.resources import COST_POLICIES
 
 
 @click.command("explain", short_help="Show why a workload was judged as it is, and what would change it.")

@@ -9,7 +9,7 @@ from ebbtide.cli.flags import Scope, output, scoped
 from ebbtide.cli.printers.objects import print_list
 from ebbtide.cli.printers.training_job_list import as_csv, print_table
 from ebbtide.cli.training_job import TrainingJob
-from ebbtide.cluster.resources import TRAINING_JOBS
+from ebbtide.objects.resources import TRAINING_JOBS
 
 
 @click.command("list", short_help="Show every workload: verdict, reason, GPUs and cost.")

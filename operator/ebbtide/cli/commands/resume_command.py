@@ -11,7 +11,7 @@ from ebbtide.cli.flags import Scope, output, scoped
 from ebbtide.cli.intent import Request, Said, tell, until
 from ebbtide.cli.printers.objects import print_object
 from ebbtide.cli.training_job import TrainingJob
-from ebbtide.cluster.resources import LEASES
+from ebbtide.objects.resources import LEASES
 from ebbtide.options import LEASE, NAMESPACE
 
 DEFAULT_SECONDS = 4 * 3600

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from ebbtide.api import labels as keys
-from ebbtide.cluster.views_meta import ObjectMeta, says_true, time_in
 from ebbtide.core.workload import Intent
+from ebbtide.objects.views_meta import ObjectMeta, says_true, time_in
 
 OVERRIDES = ("Paused", "Running")
 

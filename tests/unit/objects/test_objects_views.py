@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from ebbtide.cluster.quantity import Container, Resources, asked, quantity
-from ebbtide.cluster.views_job import JobStore, decode_job
-from ebbtide.cluster.views_node import decode_namespace, decode_node
-from ebbtide.cluster.views_pod import PodStore, decode_pod
-from ebbtide.cluster.views_policy import decode_breaker, decode_catalog, decode_policy
-from ebbtide.cluster.views_status import memory
-from ebbtide.cluster.views_training_job import decode_training_job
 from ebbtide.core.reason import Reason
 from ebbtide.core.workload import Attribution, Checkpoint, Memory, Pod, Workload
+from ebbtide.objects.quantity import Container, Resources, asked, quantity
+from ebbtide.objects.views_job import JobStore, decode_job
+from ebbtide.objects.views_node import decode_namespace, decode_node
+from ebbtide.objects.views_pod import PodStore, decode_pod
+from ebbtide.objects.views_policy import decode_breaker, decode_catalog, decode_policy
+from ebbtide.objects.views_status import memory
+from ebbtide.objects.views_training_job import decode_training_job
 
 T = 1795365436.0
 AT = "2026-11-22T16:37:16Z"

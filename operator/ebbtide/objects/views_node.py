@@ -6,10 +6,10 @@ from typing import Final
 import msgspec
 
 from ebbtide.api import labels as keys
-from ebbtide.cluster.quantity import amount, is_accelerator
-from ebbtide.cluster.reflector import Json
-from ebbtide.cluster.views_meta import ObjectMeta, frozen, says_true
 from ebbtide.core.workload import Namespace, Node
+from ebbtide.objects.document import Json
+from ebbtide.objects.quantity import amount, is_accelerator
+from ebbtide.objects.views_meta import ObjectMeta, frozen, says_true
 
 NOISE: Final = "feature.node.kubernetes.io/"
 """Node feature discovery writes a hundred labels per node about the CPU; prices and placement match others."""

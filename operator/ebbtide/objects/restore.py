@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from ebbtide.api.fields import parse_timestamp
 from ebbtide.api.labels import RESTORE
-from ebbtide.cluster.views_meta import rfc3339
 from ebbtide.core.workload import Restore, RestoreField
+from ebbtide.objects.views_meta import rfc3339
 
 VERSION: Final = 1
 

@@ -9,20 +9,21 @@ from typing import Any, Final
 
 from ebbtide.api import labels as keys
 from ebbtide.api.parsing import Invalid
-from ebbtide.cluster import outcomes
-from ebbtide.cluster.client import Client
-from ebbtide.cluster.errors import ApiError
-from ebbtide.cluster.events import Repeats, event
-from ebbtide.cluster.levers import patches
-from ebbtide.cluster.levers.job import JobLever
-from ebbtide.cluster.levers.lever import Lever
-from ebbtide.cluster.levers.patches import Note, Step
-from ebbtide.cluster.resources import BY_KIND, EVENTS, JOBS, LEASES, SERVICES, TRAINING_JOBS, Resource
-from ebbtide.cluster.training_job import owned
-from ebbtide.cluster.views_meta import rfc3339
-from ebbtide.cluster.writing import CrashPoint, Gate, NotLeaderError, TokenBucket
 from ebbtide.core.decision import Action, Verb
 from ebbtide.core.workload import Attribution, Instant, Target, Workload
+from ebbtide.objects import outcomes
+from ebbtide.objects.api_server import ApiServer
+from ebbtide.objects.document import Document
+from ebbtide.objects.errors import ApiError
+from ebbtide.objects.events import Repeats, event
+from ebbtide.objects.levers import patches
+from ebbtide.objects.levers.job import JobLever
+from ebbtide.objects.levers.lever import Lever
+from ebbtide.objects.levers.patches import Note, Step
+from ebbtide.objects.resources import BY_KIND, EVENTS, JOBS, LEASES, SERVICES, TRAINING_JOBS, Resource
+from ebbtide.objects.training_job import owned
+from ebbtide.objects.views_meta import rfc3339
+from ebbtide.objects.writing import CrashPoint, Gate, NotLeaderError, TokenBucket
 from ebbtide.ports import EventNote, Leadership, Outcome, OutcomeKind, StatusWrite
 
 MANAGER: Final = "ebbtide"
@@ -35,7 +36,6 @@ _CONFLICT: Final = 409
 _GIVE_UP_ATTEMPTS: Final = 5
 _GIVE_UP_SECONDS: Final = 0.1
 
-Document = Mapping[str, Any]
 _log = logging.getLogger(__name__)
 
 
@@ -44,7 +44,7 @@ class Executor:
 
     def __init__(
         self,
-        client: Client,
+        client: ApiServer,
         leadership: Leadership,
         *,
         lease_namespace: str,

@@ -1,27 +1,29 @@
 """Kubernetes as the engine sees it: the implementation of `ports.Cluster`."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from ebbtide.cluster import outcomes
-from ebbtide.cluster.executor import Executor
-from ebbtide.cluster.stores import Stores
 from ebbtide.core.decision import Action, Actor, Decision, Verb
 from ebbtide.core.snapshot import ClusterState, Policy
 from ebbtide.core.workload import Instant, Workload, WorkloadKey
+from ebbtide.objects import outcomes
+from ebbtide.objects.executor import Executor
+from ebbtide.objects.inventory import Inventory
 from ebbtide.ports import EventNote, Outcome, StatusWrite
 
 
 class KubernetesCluster:
     """Warm stores in, writes out through one executor."""
 
-    def __init__(self, stores: Stores, executor: Executor) -> None:
-        self._stores, self._executor = stores, executor
+    def __init__(self, inventory: Inventory, executor: Executor, unfresh: Callable[[], str] = lambda: "") -> None:
+        """`unfresh` says which part of the inventory is too old to act on."""
+        self._inventory, self._executor, self._unfresh = inventory, executor, unfresh
         self._seen: dict[WorkloadKey, Workload] = {}
         self._policies: dict[tuple[str, str], Policy] = {}
 
     async def observe(self) -> ClusterState:
         """The stores now; never asks the API server."""
-        state = self._stores.state()
+        state = self._inventory.state(self._unfresh())
         self._seen = {workload.key: workload for workload in state.workloads}
         self._policies = {(policy.namespace, policy.reference): policy for policy in state.policies}
         return state
@@ -31,7 +33,7 @@ class KubernetesCluster:
         seen = self._seen.get(action.workload)
         if seen is None:
             return outcomes.conflict(f"{action.workload} is not known any more")
-        now = self._stores.workload(seen.uid)
+        now = self._inventory.workload(seen.uid)
         if now is None or now.intent != seen.intent:
             return outcomes.conflict(f"{action.workload}: its owner changed it since this was decided")
         if changed := self._other_rules(action, seen, now):
@@ -47,13 +49,13 @@ class KubernetesCluster:
         policy = self._policies.get((action.workload.namespace, action.policy))
         if policy is None:
             return ""
-        present = self._stores.policies.get(policy.uid)
+        present = self._inventory.policies.get(policy.uid)
         same = present is not None and present.generation == policy.generation
         return "" if same else f"{action.policy} changed since this was decided"
 
     async def write_status(self, write: StatusWrite) -> Outcome:
         """Apply one status, unless the object was replaced by one of the same name."""
-        if not self._stores.has(write.kind, write.uid):
+        if not self._inventory.has(write.kind, write.uid):
             return outcomes.conflict(f"{write.kind} {write.name} was deleted since it was seen")
         return await self._executor.write_status(write)
 

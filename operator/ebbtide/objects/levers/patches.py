@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ebbtide.api.labels import GROUP, RESTORE
-from ebbtide.cluster import restore
-from ebbtide.cluster.levers.lever import Lever
-from ebbtide.cluster.pointer import ABSENT, look, merge_patch
-from ebbtide.cluster.restore import Unusable
 from ebbtide.core.workload import Instant, Restore, RestoreField
+from ebbtide.objects import restore
+from ebbtide.objects.levers.lever import Lever
+from ebbtide.objects.pointer import ABSENT, look, merge_patch
+from ebbtide.objects.restore import Unusable
 
 _ANNOTATION = "/metadata/annotations/" + RESTORE.replace("/", "~1")
 

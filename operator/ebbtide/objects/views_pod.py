@@ -9,12 +9,12 @@ from typing import Final
 import msgspec
 
 from ebbtide.api import labels as keys
-from ebbtide.cluster.quantity import Container, asked
-from ebbtide.cluster.reflector import Json
-from ebbtide.cluster.store import Store
-from ebbtide.cluster.views_meta import Condition, ObjectMeta, find, instant, time_in, written_attribution
 from ebbtide.core.reason import Reason
 from ebbtide.core.workload import Instant, Pod
+from ebbtide.objects.document import Json
+from ebbtide.objects.quantity import Container, asked
+from ebbtide.objects.store import Store
+from ebbtide.objects.views_meta import Condition, ObjectMeta, find, instant, time_in, written_attribution
 
 ENDED: Final = ("Succeeded", "Failed")
 FAILING: Final = {

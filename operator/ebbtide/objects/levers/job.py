@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ebbtide.cluster.resources import JOBS, Resource
+from ebbtide.objects.resources import JOBS, Resource
 
 SUSPEND = "/spec/suspend"
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from ebbtide.cluster.resources import Resource
+from ebbtide.objects.resources import Resource
 
 
 class Lever(Protocol):

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebbtide.api.labels import RESTORE
-from ebbtide.cluster.levers.job import JobLever
-from ebbtide.cluster.levers.patches import Note, forget, is_ours, start, stop, without_our_fields
+from ebbtide.objects.levers.job import JobLever
+from ebbtide.objects.levers.patches import Note, forget, is_ours, start, stop, without_our_fields
 
 NOTE = Note(1795365436.0, "Policy", "CostPolicy/batch", "GPUIdle")
 LEVER = JobLever()

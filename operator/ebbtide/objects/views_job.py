@@ -7,13 +7,13 @@ from typing import Final
 import msgspec
 
 from ebbtide.api.labels import GROUP, RESTORE
-from ebbtide.cluster import restore
-from ebbtide.cluster.reflector import Json
-from ebbtide.cluster.resources import JOBS, TRAINING_JOBS
-from ebbtide.cluster.store import Store
-from ebbtide.cluster.views_meta import Condition, ObjectMeta, find, instant
 from ebbtide.core.reason import Reason
 from ebbtide.core.workload import Instant, Restore, Target
+from ebbtide.objects import restore
+from ebbtide.objects.document import Json
+from ebbtide.objects.resources import JOBS, TRAINING_JOBS
+from ebbtide.objects.store import Store
+from ebbtide.objects.views_meta import Condition, ObjectMeta, find, instant
 
 RETRIES_USED_UP: Final = ("BackoffLimitExceeded", "MaxFailedIndexesExceeded", "FailedIndexes")
 

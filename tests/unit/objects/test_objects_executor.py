@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster_stand_in import Asked, StandIn, running
 
-from ebbtide.cluster.executor import Executor
-from ebbtide.cluster.views_job import decode_job
-from ebbtide.cluster.views_training_job import decode_training_job
-from ebbtide.cluster.writing import CrashPoint, Gate, NotLeaderError, TokenBucket
 from ebbtide.core.decision import Action, Actor, Verb
 from ebbtide.core.reason import Reason
 from ebbtide.core.workload import Workload, WorkloadKey
+from ebbtide.objects.executor import Executor
+from ebbtide.objects.views_job import decode_job
+from ebbtide.objects.views_training_job import decode_training_job
+from ebbtide.objects.writing import CrashPoint, Gate, NotLeaderError, TokenBucket
 from ebbtide.ports import EventNote, OutcomeKind, StatusWrite
+from tests.cluster_stand_in import Asked, StandIn, running
 
 NOW = 1795365436.0
 KEY = WorkloadKey("ns", "TrainingJob", "a")
@@ -310,7 +310,7 @@ async def test_the_bucket_lets_a_burst_through_and_then_waits(monkeypatch: pytes
     async def sleep(seconds: float) -> None:
         slept.append(round(seconds, 3))
 
-    monkeypatch.setattr("ebbtide.cluster.writing.asyncio.sleep", sleep)
+    monkeypatch.setattr("ebbtide.objects.writing.asyncio.sleep", sleep)
     bucket = TokenBucket(per_second=20, burst=3, clock=lambda: now[0])
     for _ in range(5):
         await bucket.take()
@@ -338,7 +338,7 @@ def test_a_crash_point_that_cannot_be_read_is_refused(text: str) -> None:
 def test_a_crash_point_kills_right_before_or_right_after_its_write(point: str, want: str) -> None:
     program = """
 import asyncio
-from ebbtide.cluster.writing import CrashPoint, Gate, TokenBucket
+from ebbtide.objects.writing import CrashPoint, Gate, TokenBucket
 class Leader:
     def may_write(self): return True
 gate = Gate(Leader(), TokenBucket(), CrashPoint.from_environment())

@@ -8,11 +8,11 @@ from ebbtide.api import labels as keys
 from ebbtide.api.cost_policy import CostPolicy
 from ebbtide.api.parsing import Invalid, parse
 from ebbtide.api.price_catalog import PriceCatalog
-from ebbtide.cluster.reflector import Json
-from ebbtide.cluster.views_meta import ObjectMeta, time_in
-from ebbtide.cluster.views_status import conditions, printed
 from ebbtide.core.snapshot import Catalog, Policy
 from ebbtide.core.workload import Breaker
+from ebbtide.objects.document import Json
+from ebbtide.objects.views_meta import ObjectMeta, time_in
+from ebbtide.objects.views_status import conditions, printed
 
 
 class _Stored(msgspec.Struct, gc=False):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from ebbtide.cluster.errors import ApiError
+from ebbtide.objects.errors import ApiError
 from ebbtide.ports import Outcome, OutcomeKind
 
 DONE: Final = Outcome(OutcomeKind.Done)

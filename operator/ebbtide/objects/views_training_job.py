@@ -9,12 +9,12 @@ import msgspec
 from ebbtide.api import labels as keys
 from ebbtide.api.parsing import Invalid, parse
 from ebbtide.api.training_job import TrainingJob, TrainingJobSpec
-from ebbtide.cluster.quantity import Asked, Container, asked
-from ebbtide.cluster.reflector import Json
-from ebbtide.cluster.views_intent import intent
-from ebbtide.cluster.views_meta import ObjectMeta, frozen, shared_attribution
-from ebbtide.cluster.views_status import memory
 from ebbtide.core.workload import Attribution, Checkpoint, KindClass, Workload, WorkloadKey
+from ebbtide.objects.document import Json
+from ebbtide.objects.quantity import Asked, Container, asked
+from ebbtide.objects.views_intent import intent
+from ebbtide.objects.views_meta import ObjectMeta, frozen, shared_attribution
+from ebbtide.objects.views_status import memory
 
 KIND: Final = sys.intern("TrainingJob")
 _NOTHING: Final = Asked(0, "", 0.0, 0)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from ebbtide.api.parsing import Invalid
-from ebbtide.cluster.levers.patches import Note
-from ebbtide.cluster.training_job import Owned, owned
+from ebbtide.objects.levers.patches import Note
+from ebbtide.objects.training_job import Owned, owned
 
 NOTE = Note(1795365436.0, "User", "CostPolicy/batch", "PausedByUser")
 CONTAINER = {"name": "train", "image": "i", "resources": {"limits": {"nvidia.com/gpu": 2}}}

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ebbtide.cluster.resources import BY_KIND, EVENTS
 from ebbtide.core.workload import Instant
+from ebbtide.objects.resources import BY_KIND, EVENTS
 from ebbtide.ports import EventNote
 
 REPEAT_SECONDS: Final = 120.0

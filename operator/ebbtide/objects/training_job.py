@@ -7,11 +7,11 @@ from typing import Any, Final
 from ebbtide.api import labels as keys
 from ebbtide.api.parsing import Invalid, parse
 from ebbtide.api.training_job import CheckpointMode, RestartScope, TrainingJob
-from ebbtide.cluster import restore
-from ebbtide.cluster.levers.job import SUSPEND
-from ebbtide.cluster.levers.patches import Note
-from ebbtide.cluster.resources import JOBS, SERVICES, TRAINING_JOBS
 from ebbtide.core.workload import Restore, RestoreField
+from ebbtide.objects import restore
+from ebbtide.objects.levers.job import SUSPEND
+from ebbtide.objects.levers.patches import Note
+from ebbtide.objects.resources import JOBS, SERVICES, TRAINING_JOBS
 
 MASTER_ADDRESS: Final = "EBBTIDE_MASTER_ADDR"
 QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"

@@ -4,6 +4,7 @@ import base64
 import logging
 import ssl
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import aiohttp
 
 from e2e.exporter.activity import HELD_MIB, IDLE, Activity, ActivityError, Series
+from e2e.exporter.clocks import Clocks
 from e2e.exporter.devices import GpuNode, GpuPod
 from e2e.plane.kubeconfig import Access
 
@@ -19,6 +21,7 @@ _LOG = logging.getLogger("e2e.exporter")
 GPU = "nvidia.com/gpu"
 ACTIVITY = "e2e.ebbtide.dev/activity"
 MEMORY = "e2e.ebbtide.dev/memory-mib"
+CLOCK = "e2e.ebbtide.dev/clock"
 # resourceVersion=0 is answered from the API server's cache.
 _NODES = "/api/v1/nodes?resourceVersion=0"
 _PODS = "/api/v1/pods?resourceVersion=0&fieldSelector=status.phase!=Succeeded,status.phase!=Failed"
@@ -45,6 +48,7 @@ class ClusterReader:
         self._override = override
         self._parsed: dict[tuple[str, float], Activity] = {}
         self._refused: set[tuple[str, str]] = set()
+        self._clocks = Clocks()
 
     def session(self) -> aiohttp.ClientSession:
         headers = {"Authorization": f"Bearer {self._access.token}"} if self._access.token else {}
@@ -61,10 +65,13 @@ class ClusterReader:
         return nodes, self.gpu_pods(await _items(session, _PODS))
 
     def gpu_pods(self, documents: Iterable[Mapping[str, Any]]) -> list[GpuPod]:
-        found = (self._gpu_pod(document) for document in documents)
+        documents, now = list(documents), time.time()
+        clocked = (_clock(document) for document in documents if _running_since(document) is not None)
+        self._clocks.observe(filter(None, clocked), now)
+        found = (self._gpu_pod(document, now) for document in documents)
         return [pod for pod in found if pod is not None]
 
-    def _gpu_pod(self, document: Mapping[str, Any]) -> GpuPod | None:
+    def _gpu_pod(self, document: Mapping[str, Any], now: float) -> GpuPod | None:
         metadata, spec = document["metadata"], document["spec"]
         wanted = {one["name"]: _limit(one) for one in spec["containers"]}
         container = next((name for name, count in wanted.items() if count), None)
@@ -78,8 +85,13 @@ class ClusterReader:
             node=spec["nodeName"],
             gpus=sum(wanted.values()),
             activity=self._activity(f"{metadata['namespace']}/{metadata['name']}", metadata.get("annotations", {})),
-            running_since=_running_since(document),
+            running_since=self._activity_since(document, now),
         )
+
+    def _activity_since(self, document: Mapping[str, Any], now: float) -> float | None:
+        """From when its activity counts; None before it runs."""
+        running, clock = _running_since(document), _clock(document)
+        return running if running is None or clock is None else self._clocks.running_since(clock, now)
 
     def _activity(self, pod: str, annotations: Mapping[str, str]) -> Activity:
         text = self._override(pod) or annotations.get(ACTIVITY)
@@ -120,6 +132,11 @@ def gpu_nodes(documents: Iterable[Mapping[str, Any]]) -> list[GpuNode]:
 
 def _limit(container: Mapping[str, Any]) -> int:
     return int(container.get("resources", {}).get("limits", {}).get(GPU, 0))
+
+
+def _clock(document: Mapping[str, Any]) -> tuple[str, str] | None:
+    name = document["metadata"].get("annotations", {}).get(CLOCK)
+    return None if name is None else (document["metadata"]["namespace"], name)
 
 
 def _running_since(document: Mapping[str, Any]) -> float | None:

@@ -45,9 +45,11 @@ binaries: setup ## Build the local control plane's programs once, into the user'
 
 # -- see it --------------------------------------------------------------------------------------------------------
 
+CLUSTER := local
+
 .PHONY: demo
-demo: setup binaries ## Show an idle GPU job being paused on a real control plane
-	@$(PY) -m e2e.demo
+demo: setup $(if $(filter kind,$(CLUSTER)),,binaries) ## Show an idle GPU job being paused on a real control plane (CLUSTER=kind: in Docker; untested)
+	@$(PY) -m e2e.demo $(CLUSTER)
 
 .PHONY: demo-down
 demo-down: setup ## Stop what the demo left running
@@ -96,8 +98,12 @@ bench: setup binaries ## Measure what docs/benchmarks.md states
 	@$(PY) -m tests.bench
 
 .PHONY: soak
-soak: setup binaries ## The same with full counts; takes long
-	@$(PY) -m tests.bench --full
+soak: setup binaries ## The same with full counts, then the image; takes long
+	@status=0; $(PY) -m tests.bench --full || status=1; $(PY) -m e2e.image || status=1; exit $$status
+
+.PHONY: image
+image: setup ## Build the image on a base of Debian packages, without an engine, and run it (as root)
+	@$(PY) -m e2e.image
 
 # -- write it ------------------------------------------------------------------------------------------------------
 

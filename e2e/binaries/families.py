@@ -39,13 +39,17 @@ class Family:
             raise ValueError(f"{self.folder / 'go.mod'} does not require {self.module}")
         return found.group(1)
 
+    @property
+    def release(self) -> str:
+        """Prometheus' module v0.314.0 is its release 3.14.0; the other families have no use for it."""
+        _, minor, patch = self.version.lstrip("v").split(".")[:3]
+        return f"{minor[0]}.{int(minor[1:] or 0)}.{patch}"
+
     def flags(self) -> list[str]:
         """The flags of `go build`."""
         version = self.version
-        major, minor, patch = version.lstrip("v").split(".")[:3]
-        # Prometheus' module v0.314.0 is its release 3.14.0.
-        release = f"{minor[0]}.{int(minor[1:] or 0)}.{patch}"
-        values = {"version": version, "major": major, "minor": minor, "release": release}
+        major, minor = version.lstrip("v").split(".")[:2]
+        values = {"version": version, "major": major, "minor": minor, "release": self.release}
         linker = " ".join(["-s", "-w", *(f"-X {item.format(**values)}" for item in self.stamp)])
         tags = ["-tags", self.tags] if self.tags else []
         return ["-trimpath", "-buildvcs=false", "-mod=readonly", *tags, "-ldflags", linker]

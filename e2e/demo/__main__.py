@@ -1,4 +1,4 @@
-"""`python -m e2e.demo` tells the story; `down` stops what it left running; `serve` holds it (used by the first)."""
+"""`python -m e2e.demo [kind]` tells the story; `down` stops what it left running; `serve` holds it (for the first)."""
 
 import json
 import signal
@@ -10,6 +10,8 @@ from pathlib import Path
 import requests
 
 from e2e.demo import state
+from e2e.demo.kind.cluster import remove_leftover
+from e2e.demo.kind.tools import find_tools
 from e2e.demo.screen import Progress, console, heading, say, show
 from e2e.demo.servers import StoryError
 from e2e.demo.state import World
@@ -19,7 +21,12 @@ from e2e.exporter.activity import ActivityError
 from e2e.plane import PlaneError
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 180.0
+START_SECONDS = {state.LOCAL: 180.0, state.KIND: 1200.0}
+"""The longest start; kind pulls and builds images the first time."""
+HEADINGS = {
+    state.LOCAL: "Starting a control plane on this machine",
+    state.KIND: "Starting a kind cluster in Docker (nobody has tested this yet; tell us how it went)",
+}
 LOG_LINES = 15
 FAILURES = (StoryError, PlaneError, ActivityError, requests.RequestException, KeyboardInterrupt)
 
@@ -27,18 +34,33 @@ FAILURES = (StoryError, PlaneError, ActivityError, requests.RequestException, Ke
 def main(words: list[str]) -> int:
     match words:
         case []:
-            return _demo()
+            return _demo(state.LOCAL)
+        case [state.LOCAL | state.KIND as cluster]:
+            return _demo(cluster)
         case ["down"]:
-            print("The demo is stopped." if state.stop() else "No demo is running.")
-            return 0
-        case ["serve"]:
-            return serve()
+            return _down()
+        case ["serve", *rest] if rest in ([], [state.LOCAL], [state.KIND]):
+            return serve(*rest)
         case _:
-            print(f"unknown words {' '.join(words)!r}; use: python -m e2e.demo [down]", file=sys.stderr)
+            wrong = f"There is no demo {' '.join(words)!r}"
+            print(f"{wrong}: say make demo, make demo CLUSTER=kind or make demo-down.", file=sys.stderr)
             return 2
 
 
-def _demo() -> int:
+def _down() -> int:
+    world = state.read()
+    running = state.stop()
+    try:
+        # The process that would have deleted it was killed.
+        left = world is not None and world.cluster == state.KIND and not running and remove_leftover(find_tools())
+    except PlaneError as error:
+        print(f"The kind cluster of a demo that was killed may still be there: {error}", file=sys.stderr)
+        return 1
+    print("The demo is stopped." if running or left else "No demo is running.")
+    return 0
+
+
+def _demo(cluster: str) -> int:
     # Whoever ends this process early must not leave a control plane behind.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
@@ -46,7 +68,9 @@ def _demo() -> int:
     try:
         if state.stop():
             say("The demo that was still running is stopped.")
-        world = _start(log)
+        if cluster == state.KIND:
+            find_tools()
+        world = _start(log, cluster)
         Story(world).tell()
     except FAILURES as error:
         _tell_failure(error, world, log)
@@ -60,29 +84,29 @@ def _demo() -> int:
     return 0
 
 
-def _start(log: Path) -> World:
+def _start(log: Path, cluster: str) -> World:
     """Start the world in a process of its own, so that it outlives the story. Raises StoryError."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "e2e.demo", "serve"],
+            [sys.executable, "-m", "e2e.demo", "serve", cluster],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    heading("Starting a control plane on this machine")
+    heading(HEADINGS[cluster])
     try:
-        return _started(process)
+        return _started(process, START_SECONDS[cluster])
     except BaseException:
         if process.poll() is None:
             state.end(process.pid)
         raise
 
 
-def _started(process: subprocess.Popen[bytes]) -> World:
-    limit, phase = time.monotonic() + START_SECONDS, ""
+def _started(process: subprocess.Popen[bytes], seconds: float) -> World:
+    limit, phase = time.monotonic() + seconds, ""
     with Progress("starting") as progress:
         while time.monotonic() < limit:
             ended = process.poll() is not None
@@ -99,7 +123,7 @@ def _started(process: subprocess.Popen[bytes]) -> World:
                 raise StoryError(f"the process that holds the demo ended while starting {phase or 'itself'}")
             progress.beat()
             time.sleep(0.1)
-    raise StoryError(f"not ready after {START_SECONDS:.0f} s, while starting {phase}")
+    raise StoryError(f"not ready after {seconds:.0f} s, while starting {phase}")
 
 
 def _tell_failure(error: BaseException, world: World | None, log: Path) -> None:

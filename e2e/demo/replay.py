@@ -28,18 +28,27 @@ class Replay:
     origin: str
 
 
-def going_idle() -> Replay:
-    """The busiest start into a long idle run: recorded where the traces are, else generated. Raises ActivityError."""
+def going_idle(*, recorded: bool = True) -> Replay:
+    """The busiest start into a long idle run: recorded where the traces are, else generated. Raises ActivityError.
+
+    Without `recorded` it is generated in any case: an exporter inside a cluster has no traces.
+    """
+    if not recorded:
+        return _generated()
     try:
         folder = trace_folder()
     except ActivityError:
-        seed, start = _busiest((str(seed), generate(seed)) for seed in SEEDS)
-        origin = f"a generated day with the statistics of a real one, {SPEEDUP} times as fast"
-        return Replay(f"profile:{seed}@{start * STEP_SECONDS}", origin)
+        return _generated()
     pods = sorted(read_column(folder / "duty.csv.gz"))
     pod, start = _busiest((pod, samples(folder, pod)) for pod in pods)
     origin = f"the GPU duty cycle and memory of a real pod ({pod} of a recorded day), {SPEEDUP} times as fast"
     return Replay(f"trace:{pod}@{start * STEP_SECONDS}", origin)
+
+
+def _generated() -> Replay:
+    seed, start = _busiest((str(seed), generate(seed)) for seed in SEEDS)
+    origin = f"a generated day with the statistics of a real one, {SPEEDUP} times as fast"
+    return Replay(f"profile:{seed}@{start * STEP_SECONDS}", origin)
 
 
 def _busiest(days: Iterable[tuple[str, Sequence[Sample | None]]]) -> tuple[str, int]:

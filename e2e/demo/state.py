@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from e2e.binaries.cache import cache_root
 
 STOP_SECONDS = 60.0
 READY, STOPPING = "ready", "stopping"
+LOCAL, KIND = "local", "kind"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class World:
 
     pid: int
     phase: str
+    cluster: str = LOCAL
     failure: str = ""
     workdir: str = ""
     admin_kubeconfig: str = ""
@@ -74,11 +77,19 @@ def claimed() -> Iterator[bool]:
 
 def is_alive(pid: int) -> bool:
     """Whether the process exists and is one of ours."""
-    try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
+    command = _command_line(pid)
     return b"e2e.demo" in command and b"serve" in command
+
+
+def _command_line(pid: int) -> bytes:
+    """Empty where there is no such process."""
+    # Docker runs also on machines without /proc.
+    if not Path("/proc/self").exists():
+        return subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, check=False).stdout
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def stop(pid: int | None = None) -> bool:

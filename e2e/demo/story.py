@@ -42,7 +42,7 @@ class Story:
 
     def tell(self) -> None:
         """Raises StoryError, or PlaneError and requests' errors when a server does not answer."""
-        replay = going_idle()
+        replay = going_idle(recorded=self._world.cluster == state.LOCAL)
         self._introduce(replay)
         self._apply(replay)
         heading("The jobs run")
@@ -62,8 +62,8 @@ class Story:
     # -- chapters -----------------------------------------------------------------------------------------------
 
     def _introduce(self, replay: Replay) -> None:
-        nodes = self._servers.nodes()
-        gpus = sum(int(node["status"]["allocatable"].get("nvidia.com/gpu", 0)) for node in nodes)
+        nodes = [node for node in self._servers.nodes() if "nvidia.com/gpu" in node["status"]["allocatable"]]
+        gpus = sum(int(node["status"]["allocatable"]["nvidia.com/gpu"]) for node in nodes)
         kinds = ", ".join(sorted({node["metadata"]["labels"]["node.kubernetes.io/instance-type"] for node in nodes}))
         simulated = sum(node["metadata"]["annotations"].get(FAKE) == "fake" for node in nodes)
         versions = f"Kubernetes {self._servers.version()} and Prometheus {self._servers.prometheus_version()}"

@@ -2,15 +2,21 @@
 
 import time
 
+import structlog
+
 from ebbtide.core.evidence import EvidenceBook
 from ebbtide.core.snapshot import ClusterState, MetricsHealth
-from ebbtide.metrics.answers import MetricsError
 from ebbtide.metrics.client import Limits, PrometheusClient
-from ebbtide.metrics.profile import NVIDIA, Profile
-from ebbtide.metrics.reader import FleetReader, Tally
+from ebbtide.metrics.queries import QueryWriter
 from ebbtide.metrics.settings import MetricsSettings
+from ebbtide.metrics.source import PrometheusSource
 from ebbtide.metrics.worker import Worker, WorkerBusyError
 from ebbtide.ports import Clock
+from ebbtide.samples.answer import MetricsError
+from ebbtide.samples.profile import NVIDIA, Profile
+from ebbtide.samples.reader import FleetReader, Tally
+
+log = structlog.get_logger(__name__)
 
 
 class PrometheusMetrics:
@@ -23,9 +29,11 @@ class PrometheusMetrics:
         self._client = PrometheusClient(
             settings.url, token_file=settings.token_file, ca_file=settings.ca_file, limits=limits
         )
-        self._reader = FleetReader(settings, profile, self._client)
+        writer = QueryWriter(profile, settings.step_seconds, settings.match_labels)
+        self._reader = FleetReader(settings, profile, PrometheusSource(self._client, writer))
         self._worker = Worker("ebbtide-metrics")
         self._asked_at = 0.0
+        self._remarks: tuple[str, ...] = ()
 
     @property
     def tally(self) -> Tally:
@@ -40,7 +48,17 @@ class PrometheusMetrics:
     async def observe(self, state: ClusterState) -> tuple[EvidenceBook, MetricsHealth]:
         """Read what is new and fold it. While an earlier call hangs in the thread the source counts as down."""
         health = await self._observe(state)
+        self._tell_remarks()
         return self._reader.book, health
+
+    def _tell_remarks(self) -> None:
+        """Logs what does not stop reading, once until it changes."""
+        tally = self._reader.tally
+        remarks = tuple(filter(None, (tally.remark, tally.scraped_twice)))
+        if remarks != self._remarks:
+            self._remarks = remarks
+            for remark in remarks:
+                log.warning("metrics source", remark=remark)
 
     async def _observe(self, state: ClusterState) -> MetricsHealth:
         now = self._clock.now()

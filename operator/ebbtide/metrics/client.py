@@ -16,7 +16,9 @@ from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util.retry import Retry
 
-from ebbtide.metrics.answers import Answer, MetricsError, decode_answer, error_sentence
+from ebbtide.metrics.answers import JsonAnswer, decode_answer, error_sentence
+from ebbtide.metrics.body import Body
+from ebbtide.samples.answer import MetricsError
 
 _CONNECT_SECONDS = 3.05  # just over one TCP retransmission
 _CHUNK_BYTES = 256 * 1024
@@ -67,29 +69,31 @@ class PrometheusClient(PrometheusConnect):  # type: ignore[misc]  # the library 
         # Given with each request: on the session alone, REQUESTS_CA_BUNDLE of the environment would win.
         self._verify = True if ca_file is None else str(ca_file)
 
-    def query_range(self, query: str, start: float, end: float, step: float) -> Answer:
+    def query_range(self, query: str, start: float, end: float, step: float) -> JsonAnswer:
         """A matrix: one value per series and step, from start to end, both included (seconds since the epoch)."""
         form = {"query": query, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}"}
         return self._query("/api/v1/query_range", form, "matrix")
 
-    def query(self, query: str, at: float) -> Answer:
+    def query(self, query: str, at: float) -> JsonAnswer:
         """A vector: one value per series at one instant."""
         form = {"query": query, "time": f"{at:.3f}"}
         return self._query("/api/v1/query", form, "vector")
 
-    def metadata(self, path: str, params: Mapping[str, str | Sequence[str]], seconds: float) -> bytearray:
+    def metadata(self, path: str, params: Mapping[str, str | Sequence[str]], seconds: float) -> bytes:
         """The body of a call that is not a query, such as /api/v1/targets."""
-        return self._read("GET", path, min(seconds, self.limits.seconds), params=params)
+        return self._read("GET", path, min(seconds, self.limits.seconds), params=params).whole()
 
-    def _query(self, path: str, form: dict[str, str], wanted: str) -> Answer:
+    def _query(self, path: str, form: dict[str, str], wanted: str) -> JsonAnswer:
         limit = {"timeout": f"{self.limits.seconds * 1000:.0f}ms"}
-        return decode_answer(self._read("POST", path, self.limits.seconds, data=form | limit), wanted)
+        body = self._read("POST", path, self.limits.seconds, data=form | limit)
+        return decode_answer(body, wanted, self.limits.answer_bytes)
 
-    def _read(self, method: str, path: str, seconds: float, **fields: Any) -> bytearray:
+    def _read(self, method: str, path: str, seconds: float, **fields: Any) -> Body:
         deadline = time.monotonic() + seconds
         try:
             with self._send(method, path, timeout=(_CONNECT_SECONDS, seconds), **fields) as response:
-                body = self._body(response, deadline)
+                # The library has read the body of a redirect already.
+                body = Body(b"") if response.status_code in _REDIRECTS else self._body(response, deadline)
                 _refuse(response, body)
                 return body
         except (requests.RequestException, HTTPError, ssl.SSLError, OSError) as error:
@@ -108,16 +112,17 @@ class PrometheusClient(PrometheusConnect):  # type: ignore[misc]  # the library 
         )
         return response
 
-    def _body(self, response: requests.Response, deadline: float) -> bytearray:
+    def _body(self, response: requests.Response, deadline: float) -> Body:
         """Reads as bytes come: a read timeout alone never ends an answer that drips."""
         body = bytearray()
-        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+        packed = response.headers.get("Content-Encoding", "").lower() == "gzip"
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=not packed):
             body += chunk
             if len(body) > self.limits.answer_bytes:
                 raise MetricsError(f"Prometheus answered more than {self.limits.answer_bytes} bytes.", oversize=True)
             if time.monotonic() > deadline:
                 raise MetricsError("Prometheus did not finish its answer in time.")
-        return body
+        return Body(body, packed=packed)
 
 
 class _QuickRetry(Retry):
@@ -154,7 +159,7 @@ def _retry() -> Retry:
     )
 
 
-def _refuse(response: requests.Response, body: bytearray) -> None:
+def _refuse(response: requests.Response, body: Body) -> None:
     status = response.status_code
     if status == _OK:
         return

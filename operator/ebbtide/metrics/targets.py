@@ -1,16 +1,16 @@
-"""Whether the exporters are scraped as often as the settings say. Two calls for metadata, no query."""
+"""How often the exporters are scraped: two calls for metadata, no query."""
 
 import re
-from dataclasses import dataclass
 
 import msgspec
 
-from ebbtide.metrics.answers import MetricsError
 from ebbtide.metrics.client import PrometheusClient
-from ebbtide.metrics.profile import Profile
 from ebbtide.metrics.queries import QueryWriter
+from ebbtide.samples.answer import MetricsError
+from ebbtide.samples.source import Scrape
 
 _CALL_SECONDS = 5.0  # nothing waits for this check
+_RECENT_SECONDS = 600.0
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
 
@@ -33,41 +33,27 @@ class _JobsBody(msgspec.Struct):
     data: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """Both empty: the interval fits."""
-
-    problem: str = ""
-    """Exporters are scraped more seldom than the settings say."""
-    remark: str = ""
-    """It could not be checked: not every API has these calls (Mimir, VictoriaMetrics)."""
-
-
-def interval_fit(client: PrometheusClient, profile: Profile, writer: QueryWriter, configured: float, now: float) -> Fit:
-    """Compares the slowest scrape of these devices with the configured interval. Never raises."""
+def slowest_scrape(client: PrometheusClient, writer: QueryWriter, now: float) -> Scrape | None:
+    """The most seldom scraped target of the jobs that gave series of these devices lately. Raises MetricsError."""
     try:
-        jobs = _jobs(client, profile, writer, now)
+        jobs = _jobs(client, writer, now)
         body = client.metadata("/api/v1/targets", {"state": "active"}, _CALL_SECONDS)
         targets = msgspec.json.decode(body, type=_TargetsBody).data.active_targets
-    except (MetricsError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        return Fit(remark=f"The scrape interval could not be checked: {error}")
-    ours = [target for target in targets if target.labels.get("job") in jobs and seconds(target.scrape_interval)]
-    if not ours:
-        return Fit(remark="The scrape interval could not be checked: no scrape target serves the devices' series.")
-    slowest = max(ours, key=lambda target: seconds(target.scrape_interval))
-    if seconds(slowest.scrape_interval) <= configured:
-        return Fit()
-    return Fit(
-        f"{slowest.scrape_url} of job {slowest.labels['job']} is scraped every {slowest.scrape_interval}, but "
-        f"metrics.sampleIntervalSeconds is {configured:g}: every device will seem to lack samples. Set it to "
-        f"{seconds(slowest.scrape_interval):g}, or scrape more often."
-    )
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise MetricsError(f"Prometheus answered with something that is not its JSON: {error}.") from error
+    scrapes = (_scrape(target) for target in targets if target.labels.get("job") in jobs)
+    return max((scrape for scrape in scrapes if scrape.seconds), key=lambda scrape: scrape.seconds, default=None)
 
 
-def _jobs(client: PrometheusClient, profile: Profile, writer: QueryWriter, now: float) -> set[str]:
-    """Jobs that gave series of these devices in the last ten minutes."""
-    selectors = [writer.selector(metric) for metric in profile.presence]
-    params: dict[str, str | list[str]] = {"match[]": selectors, "start": f"{now - 600:.3f}", "end": f"{now:.3f}"}
+def _scrape(target: _Target) -> Scrape:
+    every = target.scrape_interval
+    return Scrape(target.scrape_url, target.labels["job"], every, seconds(every))
+
+
+def _jobs(client: PrometheusClient, writer: QueryWriter, now: float) -> set[str]:
+    """Jobs that gave series of these devices lately."""
+    start, end = f"{now - _RECENT_SECONDS:.3f}", f"{now:.3f}"
+    params: dict[str, str | list[str]] = {"match[]": writer.selectors(), "start": start, "end": end}
     return set(
         msgspec.json.decode(client.metadata("/api/v1/label/job/values", params, _CALL_SECONDS), type=_JobsBody).data
     )

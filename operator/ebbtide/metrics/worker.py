@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeVar
+
+from ebbtide.samples.ticket import Ticket
 
 T = TypeVar("T")
 _Job = Callable[[], None]
@@ -13,36 +15,6 @@ _Job = Callable[[], None]
 
 class WorkerBusyError(Exception):
     """The thread still runs an earlier job."""
-
-
-class Cancelled(Exception):  # noqa: N818  # says what happened, as asyncio's own does
-    """Raised inside a job whose caller has stopped waiting."""
-
-
-class Ticket:
-    """Lets a job touch what it shares with its caller only while the caller waits."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._given_up = False
-
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """A short stretch of work that the caller cannot leave in the middle. Raises Cancelled once it has left."""
-        with self._lock:
-            if self._given_up:
-                raise Cancelled
-            yield
-
-    def check(self) -> None:
-        """Raises Cancelled when nobody waits any more."""
-        if self._given_up:
-            raise Cancelled
-
-    def give_up(self) -> None:
-        """After this no stretch begins; waits for the one that runs."""
-        with self._lock:
-            self._given_up = True
 
 
 class Worker:

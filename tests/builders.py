@@ -25,6 +25,7 @@ from ebbtide.core.workload import (
     Pod,
     Restore,
     RestoreField,
+    StatusObject,
     StoredCondition,
     Target,
     Workload,
@@ -132,6 +133,7 @@ def workload(name: str = "resnet", **changes: Any) -> Workload:
         "target": job(name),
         "foreign_target": False,
         "memory": Memory(),
+        "status_object": StatusObject("TrainingJob", name, f"uid-{name}"),
     }
     return Workload(**{**known, **changes})
 

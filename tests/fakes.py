@@ -234,6 +234,8 @@ class FakeMetrics:
         self.clock, self.cluster = clock, cluster
         self.book: EvidenceBook = evidence(since=clock.time - 86_400)
         self.up = True
+        self.reading = False
+        """History is still being read: nothing of it is known yet."""
         self.busy: Callable[[str, Instant], bool] = lambda name, at: False
         """Whether the devices of this workload work at this instant."""
         self._scraped_to = clock.time - 600
@@ -245,6 +247,8 @@ class FakeMetrics:
     async def observe(self, state: ClusterState) -> tuple[EvidenceBook, MetricsHealth]:
         if not self.up:
             return self.book, MetricsHealth(False, "Prometheus does not answer")
+        if self.reading:
+            return self.book, MetricsHealth(False, "History is still being read.", catching_up=True)
         for at in self._instants():
             for key, pods in state.pods.items():
                 for holder in pods:

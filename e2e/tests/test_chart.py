@@ -5,11 +5,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from e2e.binaries.cache import binaries_dir
 from e2e.plane import Plane
+from e2e.plane.waiting import wait_until
 from e2e.requirements_guard import require
 
 pytestmark = pytest.mark.plane
@@ -18,6 +20,7 @@ CHART = Path(__file__).resolve().parents[2] / "charts" / "ebbtide"
 SYSTEM = "ebbtide-system"
 URL = "metrics.prometheusUrl=http://prometheus.monitoring:9090"
 OURS = "app.kubernetes.io/part-of=ebbtide"
+OWNER = "{{apiVersion: {version}, kind: {kind}, name: x, uid: 11111111-2222-3333-4444-555555555555, controller: true}}"
 LEASE = ("lease", "ebbtide-leader", "-n", SYSTEM)
 
 
@@ -49,8 +52,8 @@ def ebbtide(plane: Plane, *arguments: str, kubeconfig: Path | None = None) -> su
     return done
 
 
-def get(plane: Plane, *words: str) -> dict[str, object]:
-    found: dict[str, object] = json.loads(plane.kubectl("get", *words, "-o", "json").stdout)
+def get(plane: Plane, *words: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(plane.kubectl("get", *words, "-o", "json").stdout)
     return found
 
 
@@ -106,7 +109,7 @@ def test_the_operator_may_do_its_work_and_nothing_else(installed: Plane) -> None
     user = f"system:serviceaccount:{SYSTEM}:ebbtide"
     assert may(installed, "patch", "jobs.batch", user, "-n", "default")
     assert may(installed, "patch", "trainingjobs.ebbtide.dev", user, "--subresource=status", "-n", "default")
-    assert may(installed, "update", "leases/ebbtide-leader", user, "-n", SYSTEM)
+    assert may(installed, "patch", "leases/ebbtide-leader", user, "-n", SYSTEM)
     for verb, resource in (
         ("get", "secrets"), ("create", "leases.coordination.k8s.io"), ("delete", "pods"), ("patch", "pods"),
         ("create", "pods/exec"), ("patch", "trainingjobs.ebbtide.dev"), ("delete", "namespaces"),
@@ -119,6 +122,111 @@ def test_who_may_view_a_namespace_may_view_ours_in_it(installed: Plane) -> None:
     vera = installed.user_kubeconfig("vera", namespace="default")
     assert ebbtide(installed, "list", kubeconfig=vera).returncode == 0
     assert not may(installed, "create", "trainingjobs.ebbtide.dev", "vera", "-n", "default")
+
+
+def test_people_who_view_see_what_is_told_of_adopted_work_and_nobody_writes_it(installed: Plane) -> None:
+    installed.kubectl("create", "rolebinding", "viki", "-n", "default", "--clusterrole=view", "--user=viki")
+    wait_until(
+        lambda: may(installed, "list", "adoptedworkloads.ebbtide.dev", "viki", "-n", "default"), "aggregation", 20
+    )
+    assert not may(installed, "patch", "adoptedworkloads.ebbtide.dev", "viki", "-n", "default")
+
+
+# -- new Jobs that wait -------------------------------------------------------------------------------------------
+
+HELD = "held"
+JOB = """
+apiVersion: batch/v1
+kind: Job
+metadata: {{name: {name}, namespace: {namespace}{meta}}}
+spec: {{{spec}template: {{spec: {{restartPolicy: Never, containers: [{{name: main, image: registry.example/x:1}}]}}}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def holding(installed: Plane) -> Iterator[Plane]:
+    """The chart with holdNew, and a namespace that asks for it; waits until the API server knows the policy."""
+    installed.helm("upgrade", "ebbtide", str(CHART), "-n", SYSTEM, "--set", URL, "--set", "holdNew.enabled=true")
+    installed.create_namespace(HELD, {"ebbtide.dev/hold-new": "true"})
+    wait_until(lambda: created(installed, "probe", dry_run=True)[0], "a Job being held", 30)
+    yield installed
+    installed.helm("upgrade", "ebbtide", str(CHART), "-n", SYSTEM, "--set", URL)
+    wait_until(lambda: not created(installed, "probe", dry_run=True)[0], "a Job not being held", 30)
+
+
+def created(
+    plane: Plane, name: str, *, namespace: str = HELD, meta: str = "", spec: str = "", dry_run: bool = False
+) -> tuple[bool, dict[str, str]]:
+    """(is suspended, annotations) of a Job as the API server stored it."""
+    manifest = JOB.format(name=name, namespace=namespace, meta=meta and f", {meta}", spec=spec and f"{spec}, ")
+    words = ["--dry-run=server"] if dry_run else []
+    done = plane.kubectl("create", "-f", "-", "-o", "json", *words, input=manifest)
+    return of_job(json.loads(done.stdout))
+
+
+def of_job(job: dict[str, Any]) -> tuple[bool, dict[str, str]]:
+    return job["spec"].get("suspend") is True, job["metadata"].get("annotations") or {}
+
+
+HOLD = {"ebbtide.dev/hold": "true"}
+
+
+def test_a_new_job_is_created_suspended_and_marked(holding: Plane) -> None:
+    assert created(holding, "plain") == (True, HOLD)
+    assert created(holding, "noted", meta="annotations: {example.com/a: b}") == (True, {**HOLD, "example.com/a": "b"})
+
+
+@pytest.mark.parametrize(
+    ("name", "meta", "spec", "suspended"),
+    [
+        ("the-users", "", "suspend: true", True),
+        ("queued", "labels: {kueue.x-k8s.io/queue-name: research}", "", False),
+        ("never", "annotations: {ebbtide.dev/never-pause: 'true'}", "", False),
+        ("kept", "annotations: {ebbtide.dev/keep-until: '2099-01-01T00:00:00Z'}", "", False),
+        ("wanted", "annotations: {ebbtide.dev/override: Running}", "", False),
+        ("set-s", f"ownerReferences: [{OWNER.format(version='jobset.x-k8s.io/v1alpha2', kind='JobSet')}]", "", False),
+        ("ours", f"ownerReferences: [{OWNER.format(version='ebbtide.dev/v1alpha1', kind='TrainingJob')}]", "", False),
+    ],
+)
+def test_who_else_decides_about_a_job_decides(holding: Plane, name: str, meta: str, spec: str, suspended: bool) -> None:
+    found, annotations = created(holding, name, meta=meta, spec=spec)
+    assert found is suspended
+    assert "ebbtide.dev/hold" not in annotations
+
+
+def test_jobs_elsewhere_and_in_protected_namespaces_start_at_once(holding: Plane) -> None:
+    holding.create_namespace("free")
+    holding.create_namespace("sheltered", {"ebbtide.dev/hold-new": "true", "ebbtide.dev/protected": "true"})
+    holding.kubectl("label", "namespace", "kube-system", "ebbtide.dev/hold-new=true")
+    for namespace in ("free", "sheltered", "kube-system"):
+        assert created(holding, "plain", namespace=namespace) == (False, {})
+
+
+def test_a_job_of_a_cronjob_waits_too(holding: Plane) -> None:
+    image = ("--image=registry.example/x:1", "--schedule=0 0 1 1 *")
+    holding.kubectl("create", "cronjob", "nightly", "-n", HELD, *image)
+    holding.kubectl("create", "job", "nightly-1", "-n", HELD, "--from=cronjob/nightly")
+    suspended, annotations = of_job(get(holding, "job", "nightly-1", "-n", HELD))
+    assert suspended
+    assert annotations["ebbtide.dev/hold"] == "true"
+
+
+def test_an_edit_of_a_job_that_runs_is_no_creation(holding: Plane) -> None:
+    holding.kubectl("patch", "job", "never", "-n", HELD, "--type=merge", "-p", '{"metadata":{"annotations":null}}')
+    assert of_job(get(holding, "job", "never", "-n", HELD)) == (False, {})
+
+
+def test_release_starts_what_waits(holding: Plane) -> None:
+    created(holding, "waiting")
+    done = ebbtide(holding, "release", "-n", HELD)
+    assert "job/waiting in held: started, it was held before its start" in done.stderr
+    suspended, annotations = of_job(get(holding, "job", "waiting", "-n", HELD))
+    assert not suspended
+    assert "ebbtide.dev/hold" not in annotations
+    assert of_job(get(holding, "job", "the-users", "-n", HELD))[0]
+
+
+# -- check --------------------------------------------------------------------------------------------------------
 
 
 def test_check_finds_each_part_and_names_what_is_missing(installed: Plane) -> None:
@@ -160,7 +268,8 @@ def test_uninstalling_keeps_the_definitions_and_what_users_made(installed: Plane
     spec: {selector: {}}
     """
     installed.apply(policy)
-    installed.helm("uninstall", "ebbtide", "-n", SYSTEM)
+    # Its hook runs nothing here, and has a test of its own: test_release.py.
+    installed.helm("uninstall", "ebbtide", "-n", SYSTEM, "--no-hooks")
     assert get(installed, "costpolicy", "kept", "-n", "default")
     for kind in ("deployment", "serviceaccount", "role"):
         assert get(installed, kind, "-n", SYSTEM, "-l", OURS)["items"] == []

@@ -134,6 +134,65 @@ def test_a_pause_removes_the_end_of_the_resume_before_it(judged: Plane, namespac
     assert "ebbtide.dev/override-until" not in stored["metadata"]["annotations"]
 
 
+WEB = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web, namespace: {namespace}}}
+spec:
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec: {{containers: [{{name: main, image: registry.example/web:1}}]}}
+"""
+
+
+@pytest.fixture
+def adopted(judged: Plane, namespace: str) -> Plane:
+    """Beside the TrainingJob a Deployment, and what the operator tells of it."""
+    judged.apply(WEB.format(namespace=namespace))
+    uid = judged.kubectl("get", "deployment", "web", "-n", namespace, "-o", "jsonpath={.metadata.uid}").stdout
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": uid}
+    told = {
+        "apiVersion": "ebbtide.dev/v1alpha1",
+        "kind": "AdoptedWorkload",
+        "metadata": {"name": "deployment-web", "namespace": namespace},
+        "spec": {"targetRef": target},
+    }
+    judged.apply(json.dumps(told))
+    judged.kubectl(
+        "patch", "adopted", "deployment-web", "-n", namespace, "--subresource=status", "--type=merge", "-p",
+        json.dumps({"status": STATUS}),
+    )  # fmt: skip
+    return judged
+
+
+def test_workloads_of_others_stand_in_the_same_table(adopted: Plane, namespace: str) -> None:
+    out = run(adopted.kubeconfig, "list", "-n", namespace).stdout.splitlines()
+    assert [line.split()[:3] for line in out[1:]] == [["train", "TrainingJob", "Idle"], ["web", "Deployment", "Idle"]]
+    names = run(adopted.kubeconfig, "list", "-n", namespace, "-o", "name").stdout.split()
+    assert names == ["trainingjob.ebbtide.dev/train", "deployment.apps/web"]
+    page = run(adopted.kubeconfig, "explain", "deploy/web", "-n", namespace).stdout
+    assert page.startswith(f"deployment/web in {namespace}: Idle (GPUIdle)\n")
+    assert f"kubectl ebbtide keep deployment/web -n {namespace} --for 4h" in page
+
+
+def test_a_word_about_a_deployment_needs_the_right_to_edit_deployments_and_no_other(
+    adopted: Plane, namespace: str
+) -> None:
+    edits = f"deployments-{namespace}"
+    adopted.kubectl("create", "clusterrole", edits, "--verb=get,patch", "--resource=deployments.apps")
+    dora = person(adopted, namespace, edits, "dora")
+    run(dora, "pause", "deployment.apps/web")
+    run(dora, "keep", "deployments/web", "--for", "1d")
+    found = adopted.kubectl("get", "deployment", "web", "-n", namespace, "-o", "json").stdout
+    annotations = json.loads(found)["metadata"]["annotations"]
+    assert annotations["ebbtide.dev/override"] == "Paused"
+    assert "ebbtide.dev/keep-until" in annotations
+    said = one_sentence(run(dora, "pause", "tjob/train", code=1))
+    assert "Ask for the ClusterRole ebbtide-view" in said
+    adopted.kubectl("delete", "clusterrole", edits)
+
+
 def one_sentence(done: subprocess.CompletedProcess[str]) -> str:
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1

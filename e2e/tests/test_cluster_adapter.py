@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,7 +31,6 @@ from ebbtide.objects.resources import JOBS
 from ebbtide.objects.training_job import MASTER_ADDRESS
 from ebbtide.objects.views_job import decode_job
 from ebbtide.objects.views_pod import PodStore
-from ebbtide.objects.views_training_job import decode_training_job
 from ebbtide.ports import EventNote, Outcome, OutcomeKind, StatusWrite
 
 pytestmark = pytest.mark.plane
@@ -40,11 +39,6 @@ OPERATIONS = "adapter-operator"
 ACCOUNT = "operator"
 USER = service_account(OPERATIONS, ACCOUNT)
 RESTORE = "ebbtide.dev/restore"
-
-
-_EMPTY = decode_training_job(
-    b'{"metadata": {"name": "train", "uid": "none"}, "spec": {"template": {"spec": {"containers": [{"name": "c"}]}}}}'
-)[1]
 
 
 class Leader:
@@ -59,7 +53,9 @@ def operator(crds: Plane) -> Path:
     crds.kubectl("create", "serviceaccount", ACCOUNT, "-n", OPERATIONS)
     rules = {name: [row.rule() for row in rows] for name, rows in rbac.FILES.items()}
     crds.apply(
-        *_bound("ClusterRole", rules["cluster-rules.yaml"]),
+        *_bound(
+            "ClusterRole", [*rules["cluster-rules.yaml"], *(rules[f"kind-{kind}-rules.yaml"][0] for kind in rbac.KINDS)]
+        ),
         *_bound("Role", rules["namespace-rules.yaml"]),
         json.dumps(
             {
@@ -224,7 +220,9 @@ async def test_the_operators_permissions_are_enough_and_not_one_is_missing(crds:
     nobody = crds.user_kubeconfig("nobody-at-all")
     async with await connect(kubeconfig=str(nobody)) as client:
         denied = {one.name: one for one in await preflight(client, namespace=OPERATIONS) if not one.ok}
-    assert len([name for name in denied if name.startswith("permission ")]) == len(rbac.CLUSTER) + len(rbac.NAMESPACE)
+    assert len([name for name in denied if name.startswith("permission ")]) == (
+        len(rbac.CLUSTER) + len(rbac.KINDS) + len(rbac.NAMESPACE)
+    )
 
 
 async def test_stores_come_back_after_the_api_server_was_killed(crds: Plane, operator: Path, namespace: str) -> None:
@@ -448,11 +446,11 @@ async def _settled(there: Adapter, namespace: str) -> dict[str, Any]:
 
 
 async def _on_users_job(there: Adapter, namespace: str, verb: Verb) -> Outcome:
-    """As it will be for adopted Jobs: a workload whose target is the user's own object."""
+    """An adopted Job: its target is the user's own object."""
     for _ in range(40):
-        job = await there.client.get(JOBS, namespace, "train")
-        target = decode_job(json.dumps(job).encode())[1].target
-        outcome = await there.executor.execute(_action(verb, namespace), replace(_EMPTY, target=target))
+        found = decode_job(json.dumps(await there.client.get(JOBS, namespace, "train")).encode())[1].foreign
+        assert found is not None
+        outcome = await there.executor.execute(_action(verb, namespace), found)
         if outcome.kind is not OutcomeKind.Conflict:
             return outcome
         await asyncio.sleep(0.1)

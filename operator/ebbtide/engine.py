@@ -11,14 +11,15 @@ from zlib import crc32
 
 import structlog
 
+from ebbtide.core.catch_up import as_before, waits
 from ebbtide.core.conditions import Problem
-from ebbtide.core.decision import Action, Decision, FleetFinding, Plan, Verb
+from ebbtide.core.decision import HOUSEKEEPING, Action, Decision, FleetFinding, Plan, Verb
 from ebbtide.core.evidence import EvidenceBook
 from ebbtide.core.explanation import with_numbers
+from ebbtide.core.facts import Memo
 from ebbtide.core.idle import planned_since
 from ebbtide.core.object_status import changed_statuses
 from ebbtide.core.plan import plan
-from ebbtide.core.pricing import PriceBook
 from ebbtide.core.reason import Reason
 from ebbtide.core.settings import Settings
 from ebbtide.core.snapshot import ClusterState, MetricsHealth, Snapshot
@@ -75,6 +76,8 @@ class Acted:
     def problem(self) -> Problem | None:
         """The refusal of the API server that a user must see."""
         for action, outcome in self.outcomes:
+            if action.verb in HOUSEKEEPING:
+                continue
             if outcome.kind is OutcomeKind.Rejected and action.verb is not Verb.Create:
                 return Reason.PermissionDenied, outcome.message
             if outcome.kind in PROBLEMS:
@@ -99,10 +102,11 @@ class Engine:
         """`wakeup`: set by whoever wants a tick soon."""
         self._cluster, self._metrics, self._telemetry = cluster, metrics, telemetry
         self._leadership, self._clock, self._settings = leadership, clock, settings
-        self._prices: PriceBook | None = None
+        self._memo: Memo | None = None
         self._wakeup = wakeup or asyncio.Event()
         self._shares: deque[tuple[Instant, float]] = deque()
-        self._settled: dict[str, tuple[tuple[object, ...], str]] = {}
+        self._health = MetricsHealth(up=False)
+        self._settled: dict[str, tuple[object, ...]] = {}
         self._object_writes: dict[str, Instant] = {}
         self.last_tick_at: Instant | None = None
 
@@ -125,10 +129,11 @@ class Engine:
         started = perf_counter()
         state = await self._cluster.observe()
         book, health = await self._observe_metrics(state)
+        self._health = health
         snapshot = Snapshot(self._clock.now(), self._settings, state, book, health, tuple(self._shares))
         decide_started = perf_counter()
-        planned = await asyncio.to_thread(plan, snapshot, self._prices)
-        self._prices = planned.prices
+        planned = await asyncio.to_thread(plan, snapshot, self._memo)
+        self._memo = planned.memo
         decided = perf_counter()
         self._remember_share(planned)
         acted, writes = await self._act(planned, state) if self._leadership.may_write() else ([], 0)
@@ -171,8 +176,7 @@ class Engine:
         acted = Acted(decision)
         for action in decision.actions:
             if action.verb is Verb.Warn:
-                kind = OutcomeKind.Observed if action.observed else OutcomeKind.Done
-                acted.outcomes.append((action, Outcome(kind)))
+                acted.outcomes.append((action, _warned(decision, action)))
                 continue
             if action.verb is Verb.Forget and not await self._is_noted(decision):
                 acted.outcomes.append((action, Outcome(OutcomeKind.Conflict, "what its user did is not noted yet")))
@@ -182,6 +186,8 @@ class Engine:
 
     async def _is_noted(self, decision: Decision) -> bool:
         """The human's word is in status before the annotation that told of it is removed: a crash loses neither."""
+        if decision.ruled.situation.workload.status_object is None:
+            return False
         due = self._due_status(Acted(decision))
         if due is None:
             return True
@@ -197,23 +203,31 @@ class Engine:
 
     def _is_settled(self, acted: Acted) -> bool:
         """Cheap: nothing that status tells has changed since it was last compared with what is stored."""
-        workload = acted.decision.ruled.situation.workload
-        seen = (_seen(acted), workload.memory.fingerprint)
-        return self._settled.get(workload.uid) == seen and not self._needs_refresh(acted.decision)
+        uid = acted.decision.ruled.situation.workload.uid
+        return self._settled.get(uid) == self._seen(acted) and not self._needs_refresh(acted.decision)
 
     def _due_status(self, acted: Acted) -> StatusWrite | None:
         """The status to write, or None when what is stored says the same already."""
         workload = acted.decision.ruled.situation.workload
+        told_on = workload.status_object
+        if told_on is None or any(action.verb is Verb.Discard for action in acted.decision.actions):
+            return None
         try:
             status = workload_status(acted.decision, done=acted.done, problem=acted.problem)
         except Exception:
             log.exception("its status could not be made; the others are written", workload=str(workload.key))
             return None
-        if fingerprint(status) == workload.memory.fingerprint and not self._needs_refresh(acted.decision):
-            self._settled[workload.uid] = (_seen(acted), workload.memory.fingerprint)
+        news = as_before(status, workload.memory) if waits(acted.decision, self._health) else status
+        if fingerprint(news) == workload.memory.fingerprint and not self._needs_refresh(acted.decision):
+            self._settled[workload.uid] = self._seen(acted)
             return None
-        key = workload.key
-        return StatusWrite(key.kind, key.namespace, key.name, workload.uid, status)
+        return StatusWrite(told_on.kind, workload.key.namespace, told_on.name, told_on.uid, status)
+
+    def _seen(self, acted: Acted) -> tuple[object, ...]:
+        """All that the comparison of its status with what is stored depends on."""
+        fingerprinted = acted.decision.ruled.situation.workload.memory.fingerprint
+        waiting = waits(acted.decision, self._health)
+        return (*outline(acted.decision), acted.done, acted.problem, fingerprinted, waiting)
 
     def _needs_refresh(self, decision: Decision) -> bool:
         """Growing numbers are written hourly, spread over ten minutes by UID."""
@@ -228,26 +242,35 @@ class Engine:
         """Status, then events: an Event never tells what was not accepted. Made only now: 5,000 would be 75 MiB."""
         write = self._due_status(acted)
         if write is None:
+            await self._publish(acted)
             return False
         outcome = await self._cluster.write_status(write)
-        if outcome.kind not in {OutcomeKind.Done, OutcomeKind.Unchanged}:
+        if outcome.kind not in {OutcomeKind.Done, OutcomeKind.Unchanged, OutcomeKind.NotLeader}:
             log.warning("status not written", workload=str(acted.decision.workload), why=outcome.message)
         # The status write is what gives a warning: how it ended is how the warning ended.
         acted.outcomes = [
             (it, outcome if it.verb is Verb.Warn and not it.observed else how) for it, how in acted.outcomes
         ]
-        for action, result in acted.outcomes:
-            if result.kind is OutcomeKind.Done:
-                await self._cluster.publish(_event(action, write.uid))
+        await self._publish(acted)
         return outcome.kind is OutcomeKind.Done
 
+    async def _publish(self, acted: Acted) -> None:
+        """Events about the workload itself; what is done to an object of ours beside it is nobody's news."""
+        for action, result in acted.outcomes:
+            if result.kind is OutcomeKind.Done and action.verb not in HOUSEKEEPING:
+                await self._cluster.publish(_event(action, acted.decision.ruled.situation.workload.uid))
+
     async def _write_objects(self, planned: Plan, state: ClusterState) -> int:
-        """Status of policies and catalogs; counts at most once a minute, a changed acceptance at once."""
+        """Status of policies and catalogs; counts at most once a minute, a changed acceptance at once.
+
+        While history is read nothing counts as idle yet, and that is not worth telling.
+        """
         now = self._clock.now()
         due = [
             found
             for found in changed_statuses(planned, state, self._settings)
-            if found.urgent or now - self._object_writes.get(found.uid, 0.0) >= COUNTS_SECONDS
+            if found.urgent
+            or (not self._health.catching_up and now - self._object_writes.get(found.uid, 0.0) >= COUNTS_SECONDS)
         ]
         self._object_writes.update((found.uid, now) for found in due)
         writes = [StatusWrite(it.kind, it.namespace, it.name, it.uid, it.status) for it in due]
@@ -291,6 +314,15 @@ class Engine:
         self._wakeup.clear()
 
 
+def _warned(decision: Decision, action: Action) -> Outcome:
+    """A warning is given by the status that records it; without an object to carry one there is none."""
+    if action.observed:
+        return Outcome(OutcomeKind.Observed)
+    if decision.ruled.situation.workload.status_object is None:
+        return Outcome(OutcomeKind.Conflict, "its AdoptedWorkload is not there yet")
+    return Outcome(OutcomeKind.Done)
+
+
 def _told_before(decision: Decision, action: Action) -> bool:
     """Observe mode records a planned step once per transition, not once per tick."""
     memory = decision.ruled.situation.workload.memory
@@ -322,17 +354,15 @@ def _spread(uid: str) -> float:
     return crc32(uid.encode()) % 600
 
 
-def _seen(acted: Acted) -> tuple[object, ...]:
-    return (*outline(acted.decision), acted.done, acted.problem)
-
-
 async def _bounded(work: Iterable[Awaitable[T]]) -> list[T]:
     """Await all, at most CONCURRENT_WRITES at once. Each is made only when its turn comes; order is not kept."""
     waiting, results = iter(work), []
 
-    async def take_turns() -> None:
-        for job in waiting:
-            results.append(await job)  # noqa: PERF401 - a comprehension would take the whole iterator
+    async def take_turns(job: Awaitable[T] | None) -> None:
+        while job is not None:
+            results.append(await job)
+            await asyncio.sleep(0)  # a status that needs no write took a millisecond and gave nobody else a turn
+            job = next(waiting, None)
 
-    await asyncio.gather(*(take_turns() for _ in range(CONCURRENT_WRITES)))
+    await asyncio.gather(*(take_turns(job) for job in list(islice(waiting, CONCURRENT_WRITES))))
     return results

@@ -14,20 +14,23 @@ import kopf
 import structlog
 
 from ebbtide import __version__, memory
+from ebbtide.api.adopted_workload import AdoptedWorkload
 from ebbtide.api.crd import KINDS
 from ebbtide.api.training_job import TrainingJob
 from ebbtide.cluster.client import Client, connect
+from ebbtide.cluster.lease import LeaseLeadership, new_identity
 from ebbtide.cluster.preflight import missing_for_operator
 from ebbtide.cluster.stores import Stores
 from ebbtide.core.workload import Instant
 from ebbtide.engine import Engine
 from ebbtide.handlers import registry, settings
 from ebbtide.metrics.adapter import PrometheusMetrics
-from ebbtide.metrics.settings import LabelMode, MetricsSettings
+from ebbtide.metrics.settings import MetricsSettings
 from ebbtide.objects.adapter import KubernetesCluster
 from ebbtide.objects.errors import ApiError
 from ebbtide.objects.executor import Executor
 from ebbtide.options import OperatorOptions
+from ebbtide.samples.settings import LabelMode
 from ebbtide.server import Probes, Server
 from ebbtide.telemetry import PrometheusTelemetry
 
@@ -35,12 +38,14 @@ log = structlog.get_logger(__name__)
 LIVE_TICKS = 3
 """Ticks that may pass without one being finished before the process counts as stuck."""
 SLOWEST_TICK_SECONDS = 120.0
+FIRST_TICK_SECONDS = 0.2
+"""How often it is looked whether the first tick is over."""
 RESTART_SECONDS = 5.0
 """kopf is started again after this pause when it ends; nothing depends on it but how soon a change is noticed."""
 
 
-WATCHED_BY_KOPF = tuple(kind.definition.plural for kind in KINDS if kind is not TrainingJob)
-"""TrainingJobs wake the engine through their own store: kopf would read and hold each of them a second time."""
+WATCHED_BY_KOPF = tuple(kind.definition.plural for kind in KINDS if kind not in {TrainingJob, AdoptedWorkload})
+"""Workloads wake the engine through their own stores: kopf would read and hold each of them a second time."""
 
 
 class WallClock:
@@ -52,11 +57,18 @@ class WallClock:
 
 
 class SoleReplica:
-    """Implements ports.Leadership for one replica with strategy Recreate: it always leads."""
+    """Implements ports.Leadership for one replica with strategy Recreate: there is nobody else."""
+
+    def __init__(self) -> None:
+        self._resigned = False
 
     def may_write(self) -> bool:
-        """True: there is nobody else."""
-        return True
+        """True until it is told to stop."""
+        return not self._resigned
+
+    def resign(self) -> None:
+        """Write nothing from now on."""
+        self._resigned = True
 
 
 def main(options: OperatorOptions) -> int:
@@ -74,30 +86,35 @@ def main(options: OperatorOptions) -> int:
 
 
 async def _run(options: OperatorOptions) -> int:
-    client = await connect(kubeconfig=options.kubeconfig, context=options.context, user_agent=f"ebbtide/{__version__}")
+    identity = new_identity()
+    agent = f"ebbtide/{__version__} ({identity})"  # so that an audit log tells the replicas apart
+    client = await connect(kubeconfig=options.kubeconfig, context=options.context, user_agent=agent)
     try:
         problems = await missing_for_operator(client)
         for problem in problems:
             log.error("cannot start", why=problem)
             sys.stderr.write(f"ebbtide operator: {problem}\n")
-        return 1 if problems else await _operate(options, client)
+        return 1 if problems else await _operate(options, client, identity)
     finally:
         await client.close()
 
 
-async def _operate(options: OperatorOptions, client: Client) -> int:
+async def _operate(options: OperatorOptions, client: Client, identity: str) -> int:
     """Build everything, start everything, wait for the signal, stop in reverse order."""
-    stop, clock, leadership, telemetry = asyncio.Event(), WallClock(), SoleReplica(), PrometheusTelemetry()
-    doorbell = asyncio.Event()
+    stop, clock, doorbell = asyncio.Event(), WallClock(), asyncio.Event()
+    election = _election(options, client, identity, doorbell.set)
+    leadership = election or SoleReplica()
+    telemetry = PrometheusTelemetry(leadership.may_write)
     stores = Stores(
         client,
         lease_namespace=options.namespace,
         lease_name=options.lease_name,
         clock=clock.now,
         on_change=doorbell.set,
+        on_lease=election.lease_changed if election else _nothing,
     )
     executor = Executor(
-        client,
+        election.fence if election else client,
         leadership,
         lease_namespace=options.namespace,
         lease_name=options.lease_name,
@@ -116,15 +133,18 @@ async def _operate(options: OperatorOptions, client: Client) -> int:
     )
     probes = _probes(engine, stores, clock, options)
     server = Server(telemetry.registry, probes, options.listen_host, options.listen_port)
-    _stop_on_signals(stop)
+    _on_signals(leadership.resign, stop.set)
     await server.start()
-    log.info("started", version=__version__, api_server=client.host, prometheus=options.prometheus_url)
+    log.info(
+        "started", version=__version__, api_server=client.host, prometheus=options.prometheus_url, identity=identity
+    )
     kopf_stop = threading.Event()
     watching = (asyncio.get_running_loop(), engine.wake, kopf_stop)
     threading.Thread(target=_watch_with_kopf, args=watching, name="kopf", daemon=True).start()
     parts = (stores.run(), memory.keep_settled(lambda: engine.last_tick_at is not None))
     tasks = [asyncio.create_task(part) for part in parts]
-    for task in tasks:
+    standing = [asyncio.create_task(_stand(election, engine, stop))] if election else []
+    for task in (*tasks, *standing):
         task.add_done_callback(lambda _: stop.set())
     try:
         await _synced(stores, stop)
@@ -132,12 +152,39 @@ async def _operate(options: OperatorOptions, client: Client) -> int:
         return _exit_code(tasks)
     finally:
         kopf_stop.set()
+        leadership.resign()
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, *standing, return_exceptions=True)
         await server.stop()
         await metrics.close()
         log.info("stopped")
+
+
+def _election(
+    options: OperatorOptions, client: Client, identity: str, on_gain: Callable[[], None]
+) -> LeaseLeadership | None:
+    if not options.leader_election:
+        return None
+    return LeaseLeadership(
+        client,
+        namespace=options.namespace,
+        name=options.lease_name,
+        identity=identity,
+        terms=options.terms,
+        on_gain=on_gain,
+    )
+
+
+async def _stand(election: LeaseLeadership, engine: Engine, stop: asyncio.Event) -> None:
+    """Who does not know the fleet yet does not ask to lead: another replica that does may act meanwhile."""
+    while engine.last_tick_at is None and not stop.is_set():  # noqa: ASYNC110 - the engine need not know who waits
+        await asyncio.sleep(FIRST_TICK_SECONDS)
+    await election.run()
+
+
+def _nothing() -> None:
+    """Nobody waits for the Lease."""
 
 
 def _exit_code(tasks: list[asyncio.Task[None]]) -> int:
@@ -208,10 +255,16 @@ def _watch_with_kopf(loop: asyncio.AbstractEventLoop, wake: Callable[[], None], 
         stop.wait(RESTART_SECONDS)
 
 
-def _stop_on_signals(stop: asyncio.Event) -> None:
+def _on_signals(*calls: Callable[[], None]) -> None:
+    """SIGTERM or SIGINT: what is running ends its round, and nothing more is written."""
     loop = asyncio.get_running_loop()
+
+    def told() -> None:
+        for call in calls:
+            call()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, told)
 
 
 def _set_up_logging(level: str) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from ebbtide.core.election import Terms
 from ebbtide.core.settings import Safety, Settings
 
 NAMESPACE: Final = "ebbtide-system"
@@ -25,6 +26,9 @@ class OperatorOptions:
     namespace: str = NAMESPACE
     """Where the operator runs and where its Lease lies."""
     lease_name: str = LEASE
+    leader_election: bool = True
+    """False only where this is the one process there can be."""
+    terms: Terms = field(default_factory=Terms)
     listen_host: str = "0.0.0.0"  # noqa: S104 - the kubelet's probes and Prometheus come from outside the pod
     listen_port: int = 8080
     tick_seconds: float = 30.0
@@ -32,6 +36,8 @@ class OperatorOptions:
     look_back_seconds: float = 7_200.0
     label_mode: str = "Auto"
     enforcement: bool = False
+    write_pods: bool = False
+    """Attribution labels may be written on running pods and their volumes."""
     safety: Safety = field(default_factory=Safety)
     write_rate: float = 20.0
     """Writes to the API server per second, averaged."""
@@ -47,6 +53,7 @@ class OperatorOptions:
         """What decisions need to know of it."""
         return Settings(
             enforcement=self.enforcement,
+            write_pods=self.write_pods,
             tick_seconds=self.tick_seconds,
             sample_interval_seconds=self.sample_interval_seconds,
             safety=self.safety,

@@ -32,6 +32,8 @@ class Outcome:
 
     kind: OutcomeKind
     message: str = ""
+    version: str = ""
+    """Of the object as the write left it, where that is of use."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """What the operator tells Prometheus about itself. Every metric is listed in docs/metrics.md; a test compares."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ebbtide.core.attribution import missing
 from ebbtide.core.decision import Decision
+from ebbtide.core.workload import Attribution, HourlyCost, WorkloadKey
 from ebbtide.ports import OutcomeKind, TickReport
 
 WORKLOAD = ("namespace", "kind", "name")
@@ -15,9 +16,9 @@ _SILENT = frozenset({OutcomeKind.Unchanged})
 
 
 class PrometheusTelemetry:
-    """Implements ports.Telemetry over one registry."""
+    """Implements ports.Telemetry over one registry. `leads` is asked when somebody scrapes."""
 
-    def __init__(self) -> None:
+    def __init__(self, leads: Callable[[], bool] = lambda: False) -> None:
         self.registry = CollectorRegistry()
         self._fleet = FleetCollector()
         self.registry.register(self._fleet)
@@ -27,6 +28,7 @@ class PrometheusTelemetry:
             ("action", "reason", "mode", "result"),
             registry=self.registry,
         )
+        self._gauge("ebbtide_leader", "1 on the replica that acts, 0 on those that wait.").set_function(leads)
         self._breaker = self._gauge("ebbtide_circuit_breaker_open", "1 while the fleet breaker stops all idle pauses.")
         self._up = self._gauge("ebbtide_metrics_up", "1 when the last tick got a full answer from the metrics source.")
         self._unpriced = self._gauge("ebbtide_unpriced_nodes", "Nodes under managed work that no price matches.")
@@ -41,7 +43,7 @@ class PrometheusTelemetry:
 
     def tick(self, report: TickReport) -> None:
         """Record one finished tick."""
-        self._fleet.decisions = report.plan.decisions
+        self._fleet.shown = [Shown.of(decision) for decision in report.plan.decisions]
         for action, outcome in report.outcomes:
             if outcome.kind in _SILENT:
                 continue
@@ -51,7 +53,7 @@ class PrometheusTelemetry:
         self._up.set(report.metrics.up)
         hourly = [decision.hourly for decision in report.plan.decisions if decision.hourly is not None]
         self._unpriced.set(len({node for cost in hourly for node in cost.unpriced_nodes}))
-        self._attribution.set(sum(bool(missing(it.attribution, it.ruled.situation)) for it in report.plan.decisions))
+        self._attribution.set(sum(bool(it.ruled.situation.facts.rules.missing) for it in report.plan.decisions))
         self._status_writes.inc(report.status_writes)
         self._tick.observe(report.seconds)
         self._decide.observe(report.decide_seconds)
@@ -64,11 +66,27 @@ class PrometheusTelemetry:
         return Histogram(name, text, buckets=buckets, registry=self.registry)
 
 
+class Shown(NamedTuple):
+    """What the series of one workload tell. Kept in place of its decision: a plan for 5,000 workloads is 5 MiB."""
+
+    workload: WorkloadKey
+    verdict: str
+    reason: str
+    hourly: HourlyCost | None
+    attribution: Attribution
+
+    @classmethod
+    def of(cls, decision: Decision) -> "Shown":
+        """Of one decision."""
+        judgement = decision.judgement
+        return cls(decision.workload, judgement.verdict, judgement.reason, decision.hourly, decision.attribution)
+
+
 class FleetCollector(Collector):
     """Series per workload, made from the last plan when somebody scrapes: nothing is kept for what is gone."""
 
     def __init__(self) -> None:
-        self.decisions: tuple[Decision, ...] = ()
+        self.shown: list[Shown] = []
 
     def describe(self) -> Iterator[Metric]:
         """The families without samples, so that registering does not collect."""
@@ -77,13 +95,12 @@ class FleetCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """The families of the last tick."""
         verdicts, costs, info = self._families()
-        for decision in self.decisions:
-            key = decision.workload
-            name = (key.namespace, key.kind, key.name)
-            verdicts.add_metric((*name, str(decision.judgement.verdict), str(decision.judgement.reason)), 1)
-            if decision.hourly is not None and decision.hourly.amount is not None:
-                costs.add_metric((*name, decision.hourly.currency), float(decision.hourly.amount))
-            info.add_metric((*name, decision.attribution.team, decision.attribution.project), 1)
+        for it in self.shown:
+            name = (it.workload.namespace, it.workload.kind, it.workload.name)
+            verdicts.add_metric((*name, str(it.verdict), str(it.reason)), 1)
+            if it.hourly is not None and it.hourly.amount is not None:
+                costs.add_metric((*name, it.hourly.currency), float(it.hourly.amount))
+            info.add_metric((*name, it.attribution.team, it.attribution.project), 1)
         yield from (verdicts, costs, info)
 
     def _families(self) -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:

@@ -113,7 +113,7 @@ def assert_sums(found: DeviceEvidence, samples, limits) -> None:
 
 
 def state(found: DeviceEvidence):
-    stairs = [list(each) if each else [] for each in found.stairs or [None] * len(ACTIVITY)]
+    stairs = [list(found.section(slot)) for slot in range(len(ACTIVITY))]
     points = None if found.meter is None else (list(found.meter.points), found.meter.differs, found.meter.odd_from)
     sums = (found.newest, found.clean_since, found.hole_end, found.last_busy_at, found.worked_at, found.bad_at)
     return list(found.head), found.gaps or [()] * 7, stairs, points, sums, found.bad or {}

@@ -22,6 +22,7 @@ from tests.builders import (
     HOUR,
     NOW,
     accepted,
+    catalog,
     evidence,
     healthy,
     job,
@@ -263,6 +264,28 @@ def test_the_same_snapshot_gives_the_same_plan(world: Snapshot) -> None:
     assert first == second
     for one, other in zip(first.decisions, second.decisions, strict=True):
         assert workload_status(one, done=frozenset()) == workload_status(other, done=frozenset())
+
+
+PARTS = ("workloads", "pods", "namespaces", "policies", "nodes", "catalogs", "breaker", "unfresh")
+"""Of a cluster: each may be what it was while the others change."""
+ROW = {"match": {"instanceType": "p5.48xlarge"}, "nodeHourly": "50"}
+PRICES: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    [{}, {"catalogs": [catalog(ROW)]}, {"catalogs": [catalog(ROW, currency="EUR")]}, {"nodes": {}}]
+)
+
+
+@given(worlds(), worlds(), st.sets(st.sampled_from(PARTS)), st.tuples(PRICES, PRICES), st.booleans())
+@profile(max_examples=300, deadline=None)
+def test_what_an_earlier_plan_knew_decides_nothing(
+    first: Snapshot, second: Snapshot, kept: set[str], prices: tuple[dict[str, Any], dict[str, Any]], same: bool
+) -> None:
+    first = replace(first, cluster=replace(first.cluster, **prices[0]))
+    changed = {**prices[1], **{name: getattr(first.cluster, name) for name in kept}}
+    second = replace(second, cluster=replace(second.cluster, **changed))
+    second = replace(second, settings=first.settings if same else second.settings)
+    alone, taken_over = plan(second), plan(second, plan(first).memo)
+    assert taken_over == alone
+    assert plan(second, taken_over.memo) == alone
 
 
 @given(worlds())

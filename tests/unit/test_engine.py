@@ -2,13 +2,16 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from ebbtide import engine
 from ebbtide.api.cost_policy import PolicyMode
 from ebbtide.core.decision import Verb
 from ebbtide.core.settings import Safety
 from ebbtide.core.snapshot import Policy
+from ebbtide.core.status import workload_status
 from ebbtide.core.workload import Breaker, Checkpoint, Namespace
 from ebbtide.ports import Outcome, OutcomeKind
 from tests.builders import HOUR, MINUTE, SHORT_IDLE, policy, unreadable_policy
@@ -589,6 +592,83 @@ class TestFleet:
         assert self.paused(world) == 2
 
 
+class TestCatchingUp:
+    """After a start history is read for minutes: 5,000 statuses must not change to Unknown and back meanwhile."""
+
+    async def restarted(self) -> World:
+        """Warned half a minute ago, known to everybody, and then the operator starts again."""
+        world = idle_world()
+        await world.run_until(lambda: bool(world.told("Warn")), within=LONG)
+        await world.tick()
+        world.metrics.forget_everything()
+        world.metrics.reading = True
+        world.restart()
+        world.cluster.statuses.clear()
+        return world
+
+    async def test_nothing_is_told_while_history_is_read_nor_when_it_tells_the_same(self) -> None:
+        world = await self.restarted()
+        for _ in range(6):
+            await world.tick()
+        verdict = world.telemetry.reports[-1].plan.decisions[0].judgement
+        assert verdict.reason == "MetricsUnavailable"
+        world.metrics.reading = False
+        await world.tick()
+        assert world.cluster.statuses == []
+        await world.run_until(world.is_paused, within=HOUR)
+        assert len(world.told("Warn")) == 1
+
+    async def test_humans_are_obeyed_and_told_meanwhile(self) -> None:
+        world = await self.restarted()
+        await world.tick()
+        world.cluster.jobs["resnet"].annotate(override="Paused")
+        await world.tick()
+        assert world.is_paused()
+        assert world.condition("Paused") == ("True", "PausedByUser")
+        world.cluster.jobs["resnet"].annotate(override="")
+        await world.tick()
+        assert not world.is_paused()
+
+    async def test_what_else_changed_is_told_with_the_verdict_as_it_is(self) -> None:
+        world = await self.restarted()
+        await world.tick()
+        world.cluster.jobs["resnet"].annotate(invalid=("override 'Pausd' is not known",))
+        await world.tick()
+        assert world.condition("Accepted") == ("True", "InvalidAnnotation")
+        assert world.condition("Idle") == ("Unknown", "MetricsUnavailable")
+        assert len(world.cluster.statuses) == 1
+
+    async def test_a_source_that_fails_after_that_is_told(self) -> None:
+        world = await self.restarted()
+        await world.tick()
+        world.metrics.up = False
+        await world.tick()
+        assert world.condition("Idle") == ("Unknown", "MetricsUnavailable")
+
+    async def test_who_was_never_told_anything_is_told_at_once(self) -> None:
+        world = await self.restarted()
+        world.cluster.add("newcomer")
+        await world.tick()
+        assert world.condition("Idle", "newcomer") == ("Unknown", "MetricsUnavailable")
+
+    async def test_the_hourly_refresh_tells_how_it_is(self) -> None:
+        world = await self.restarted()
+        await world.run_for(1.5 * HOUR)
+        assert world.condition("Idle") == ("Unknown", "MetricsUnavailable")
+
+    async def test_a_planned_step_stands(self) -> None:
+        world = idle_world()
+        world.cluster.policies = [observing()]
+        await world.run_until(lambda: "wouldBe" in world.status(), within=LONG)
+        await world.run_for(5 * MINUTE)
+        world.metrics.forget_everything()
+        world.metrics.reading = True
+        world.restart()
+        world.cluster.statuses.clear()
+        await world.run_for(5 * MINUTE)
+        assert world.cluster.statuses == []
+
+
 class TestCrashes:
     async def test_killed_between_the_pause_and_its_status(self) -> None:
         world = idle_world()
@@ -799,6 +879,34 @@ class TestPolicies:
 
 
 class TestTheLoop:
+    async def test_telling_nothing_to_many_lets_others_run_in_between(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        world = World()
+        for number in range(60):
+            world.cluster.add(f"job-{number}", uid=f"{number}")
+        world.metrics.busy = lambda name, at: True
+        await world.run_for(5 * MINUTE)
+        world.restart()
+        made, in_a_row, done = 0, [0], asyncio.Event()
+
+        def counted(*words: Any, **more: Any) -> Any:
+            nonlocal made
+            made += 1
+            in_a_row[-1] += 1
+            return workload_status(*words, **more)
+
+        async def others() -> None:
+            while not done.is_set():
+                await asyncio.sleep(0)
+                in_a_row.append(0)
+
+        monkeypatch.setattr(engine, "workload_status", counted)
+        task = asyncio.create_task(others())
+        await world.tick()
+        done.set()
+        await task
+        assert made == 60
+        assert max(in_a_row) <= engine.CONCURRENT_WRITES
+
     async def test_it_survives_a_failing_tick_and_stops_when_told(self) -> None:
         world = idle_world(tick_seconds=0.01)
         stop, seen = asyncio.Event(), 0

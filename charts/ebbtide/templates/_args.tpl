@@ -2,6 +2,16 @@
 {{- define "ebbtide.args" -}}
 - --namespace={{ .Release.Namespace }}
 - --lease-name={{ include "ebbtide.leaseName" . }}
+- --{{ if not .Values.leaderElection.enabled }}no-{{ end }}leader-election
+- --lease-seconds={{ .Values.leaderElection.leaseSeconds | int64 }}
+- --renew-seconds={{ .Values.leaderElection.renewSeconds }}
+- --retry-seconds={{ .Values.leaderElection.retrySeconds }}
+{{- if ge (float64 .Values.leaderElection.renewSeconds) (float64 .Values.leaderElection.leaseSeconds) }}
+{{- fail "leaderElection.renewSeconds must be shorter than leaderElection.leaseSeconds: one that lost the Lease must have stopped before another begins" }}
+{{- end }}
+{{- if ge (mulf 1.2 (float64 .Values.leaderElection.retrySeconds)) (float64 .Values.leaderElection.renewSeconds) }}
+{{- fail "leaderElection.retrySeconds is too long: it must fit 1.2 times into leaderElection.renewSeconds" }}
+{{- end }}
 - --listen=0.0.0.0:8080
 - {{ printf "--prometheus-url=%s" (include "ebbtide.prometheusUrl" .) | quote }}
 {{- if and (or .Values.metrics.tokenKey .Values.metrics.caKey) (not .Values.metrics.secretName) }}
@@ -22,6 +32,9 @@
 - --tick-seconds={{ .Values.tickSeconds }}
 - --write-rate={{ .Values.writesPerSecond }}
 - --{{ if not .Values.enforcement.enabled }}no-{{ end }}enforcement
+{{- if .Values.attribution.writePods }}
+- --write-pods
+{{- end }}
 - --safety-idle-pauses-per-hour={{ .Values.safety.idlePausesPerHour | int64 }}
 - --safety-paused-percent-per-hour={{ .Values.safety.pausedPercentPerHour | int64 }}
 - --safety-idle-share-jump-percent={{ .Values.safety.idleShareJumpPercent | int64 }}

@@ -54,3 +54,10 @@ ebbtide-leader
 {{- $text := (index . 0).Files.Get (index . 1) | trim -}}
 {{- required (printf "%s is missing from the chart: make generate writes it" (index . 1)) $text -}}
 {{- end -}}
+
+{{- /* Annotations of a part of the pre-delete hook; called with its weight. */ -}}
+{{- define "ebbtide.hook" -}}
+helm.sh/hook: pre-delete
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end -}}

@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from ebbtide.api.adopted_workload import AdoptedWorkload
+from ebbtide.api.cluster_cost_policy import ClusterCostPolicy
 from ebbtide.api.cost_policy import CostPolicy
 from ebbtide.api.labels import CATEGORY, GROUP, VERSION
 from ebbtide.api.price_catalog import PriceCatalog
@@ -9,7 +11,7 @@ from ebbtide.api.resource import Column, Resource
 from ebbtide.api.schema import structural_schema
 from ebbtide.api.training_job import TrainingJob
 
-KINDS: Final[tuple[type[Resource], ...]] = (TrainingJob, CostPolicy, PriceCatalog)
+KINDS: Final[tuple[type[Resource], ...]] = (TrainingJob, CostPolicy, ClusterCostPolicy, AdoptedWorkload, PriceCatalog)
 """Every kind that this version serves."""
 
 

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +23,8 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def render_crds() -> dict[str, str]:
+@cache
+def render_crds() -> Mapping[str, str]:
     """File name to YAML text, for every kind."""
     return {f"{GROUP}_{model.definition.plural}.yaml": _rendered(custom_resource_definition(model)) for model in KINDS}
 

@@ -64,6 +64,8 @@ class PauseStatus(ApiModel):
     """The sentence with the numbers that led to it."""
     evidence: "VerdictStatus | None" = None
     """The verdict that led to it, with its devices: the proof outlives the pods."""
+    original: Annotated[str, StringConstraints(max_length=4096)] | None = None
+    """What the pause changed, in JSON, in case the annotation that says so is lost (`kubectl rollout undo`)."""
 
 
 class OverrideStatus(ApiModel):

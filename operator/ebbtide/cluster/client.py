@@ -89,7 +89,9 @@ class Client:
         token = ""
         while True:
             query = {**params, "continue": token} if token else params
-            body = await self._send("GET", resource.path(namespace), query)
+            body = await self._exchange(
+                _Request("GET", resource.path(namespace), query, accept=_accept(resource, "List"))
+            )
             head = _page_head(body)
             yield Page(body, head.resource_version or "")
             token = head.continue_ or ""
@@ -108,7 +110,8 @@ class Client:
         """Lines of a watch with bookmarks, until the server ends it after `timeout_seconds`."""
         params = _without_empty(fieldSelector=field_selector, resourceVersion=resource_version)
         query = {**params, "watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(timeout_seconds)}
-        async with self._answer(_Request("GET", resource.path(namespace), query, limits=_WATCH)) as answer:
+        request = _Request("GET", resource.path(namespace), query, limits=_WATCH, accept=_accept(resource))
+        async with self._answer(request) as answer:
             try:
                 while line := await answer.content.readline():
                     yield line
@@ -177,7 +180,10 @@ class Client:
         body: Mapping[str, Any] | None = None,
         content_type: str = JSON,
     ) -> bytes:
-        async with self._answer(_Request(method, path, params or {}, body, content_type)) as answer:
+        return await self._exchange(_Request(method, path, params or {}, body, content_type))
+
+    async def _exchange(self, request: "_Request") -> bytes:
+        async with self._answer(request) as answer:
             return await answer.read()
 
     @asynccontextmanager
@@ -188,7 +194,7 @@ class Client:
                 request.method,
                 request.path,
                 query_params=list(request.params.items()),
-                header_params={"Accept": JSON, "Content-Type": request.content_type},
+                header_params={"Accept": request.accept, "Content-Type": request.content_type},
                 body=dict(request.body) if request.body is not None else None,
                 auth_settings=["BearerToken"],
             )
@@ -211,6 +217,7 @@ class _Request:
     body: Mapping[str, Any] | None = None
     content_type: str = JSON
     limits: aiohttp.ClientTimeout = _REQUEST
+    accept: str = JSON
 
 
 def _leave(answer: aiohttp.ClientResponse) -> None:
@@ -264,6 +271,11 @@ def _token_refresh(load: Callable[[Configuration], Awaitable[None]]) -> Callable
             await load(configuration)
 
     return refresh
+
+
+def _accept(resource: Resource, of: str = "") -> str:
+    """What the API server is to answer with; a server that knows no partial metadata gives the whole."""
+    return f"{JSON};as=PartialObjectMetadata{of};g=meta.k8s.io;v=v1,{JSON}" if resource.metadata_only else JSON
 
 
 def _page_head(body: bytes) -> _PageMeta:

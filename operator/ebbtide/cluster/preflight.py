@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from ebbtide.cluster import rbac
@@ -32,7 +33,7 @@ async def preflight(
         return [reachable]
     found = [reachable, *await _kinds_served(client), await _lease(client, namespace, lease_name)]
     if permissions:
-        found += await _permissions(client, rbac.CLUSTER, "")
+        found += await _permissions(client, (*rbac.CLUSTER, *chain.from_iterable(rbac.KINDS.values())), "")
         found += await _permissions(client, rbac.NAMESPACE, namespace)
     return found
 

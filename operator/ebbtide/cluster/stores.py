@@ -12,10 +12,12 @@ from ebbtide.core.workload import Instant
 from ebbtide.objects import resources
 from ebbtide.objects.inventory import Inventory
 from ebbtide.objects.resources import Resource
+from ebbtide.objects.views_adopted import decode_adopted
+from ebbtide.objects.views_deployment import decode_deployment, decode_replica_set
 from ebbtide.objects.views_job import decode_job
 from ebbtide.objects.views_node import decode_namespace, decode_node
 from ebbtide.objects.views_pod import decode_pod
-from ebbtide.objects.views_policy import decode_breaker, decode_catalog, decode_policy
+from ebbtide.objects.views_policy import decode_breaker, decode_catalog, decode_cluster_policy, decode_policy
 from ebbtide.objects.views_training_job import decode_training_job
 
 T = TypeVar("T")
@@ -35,8 +37,9 @@ class Stores:
         clock: Callable[[], Instant] = time.time,
         timing: Timing = DEFAULT_TIMING,
         on_change: Callable[[], None] = lambda: None,
+        on_lease: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_change` is called, on the event loop, when what people want of a TrainingJob changed."""
+        """On the event loop: `on_change` when what people want of a workload changed, `on_lease` at each renewal."""
         self._clock = clock
         self.inventory = seen = Inventory(clock, on_change)
 
@@ -47,12 +50,16 @@ class Stores:
         self.reflectors: tuple[Reflector[Any], ...] = (
             kept(resources.PODS, decode_pod, seen.pods),
             kept(resources.JOBS, decode_job, seen.jobs),
+            kept(resources.DEPLOYMENTS, decode_deployment, seen.deployments),
+            kept(resources.REPLICA_SETS, decode_replica_set, seen.replica_sets),
             kept(resources.NODES, decode_node, seen.nodes),
             kept(resources.NAMESPACES, decode_namespace, seen.namespaces),
             kept(resources.TRAINING_JOBS, decode_training_job, seen.training_jobs),
+            kept(resources.ADOPTED_WORKLOADS, decode_adopted, seen.adopted),
             kept(resources.COST_POLICIES, decode_policy, seen.policies),
+            kept(resources.CLUSTER_COST_POLICIES, decode_cluster_policy, seen.cluster_policies),
             kept(resources.PRICE_CATALOGS, decode_catalog, seen.catalogs),
-            kept(resources.LEASES, decode_breaker, seen.breaker, **lease),
+            kept(resources.LEASES, decode_breaker, seen.breaker, on_change=on_lease, **lease),
         )
 
     async def run(self) -> None:

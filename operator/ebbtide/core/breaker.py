@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
+from msgspec import Struct
+
 from ebbtide.core.decision import Actor
 from ebbtide.core.reason import Reason
 from ebbtide.core.settings import Safety
@@ -18,8 +20,7 @@ SMALL_FLEET = 20
 IDLE_REASONS = frozenset({Reason.GPUIdle.value, Reason.GPUNeverUsed.value})
 
 
-@dataclass(frozen=True, slots=True)
-class Managed:
+class Managed(Struct, frozen=True, gc=False):
     """One workload under an Enforce policy, as the limits count it."""
 
     workload: Workload

@@ -1,7 +1,8 @@
 """Evaluate: the one order across concerns. First hit wins, and its reason is what everyone is told.
 
-finished · unreadable · name taken · template refused · protected · queue · human stop · lever moved by a human ·
-conflict · human run · foreign suspension · creation · end of a human's pause · leaving · paused · veto · gate · idle.
+finished · unreadable · name taken · template refused · held before start · protected · unsupported · queue · stale
+restore · human stop · lever moved by a human · conflict · human run · foreign suspension · creation · end of a human's
+pause · leaving · paused · veto · gate · idle.
 Windows, budgets, deadlines and placement get their places here.
 """
 
@@ -12,16 +13,22 @@ from typing import TypeAlias
 from ebbtide.core.breaker import IDLE_REASONS
 from ebbtide.core.decision import Action, Actor, Check, Result, Verb
 from ebbtide.core.idle_concern import idle, idle_trace, steps
-from ebbtide.core.intent import LEVER, NEVER_PAUSE, RUNNING_SECONDS, Wish
+from ebbtide.core.intent import LEVER, NEVER_PAUSE, Wish
+from ebbtide.core.lever_concerns import (
+    kind_of,
+    lever_ours,
+    lever_untouched,
+    no_conflict,
+    not_held,
+    restore_current,
+    startable,
+)
 from ebbtide.core.life_concerns import created, finished, name_free, template_usable, unreadable
 from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import Ruling, act, command_target, known_reason
 from ebbtide.core.situation import Situation
 from ebbtide.core.timestamps import stamp
 from ebbtide.core.workload import Instant
-
-MAX_REVERTS = 3
-"""The third time a human or controller undoes a pause within a day, we stop (design: "A human moved the lever")."""
 
 Concern: TypeAlias = Callable[[Situation], Ruling | None]
 
@@ -65,6 +72,12 @@ def unprotected(situation: Situation) -> Ruling | None:
     return Ruling("unprotected", Reason.ProtectedNamespace, message)
 
 
+def supported(situation: Situation) -> Ruling | None:
+    """It is of a kind that can be paused."""
+    why = situation.workload.unsupported
+    return Ruling("supported", Reason.UnsupportedKind, why, refused=Reason.UnsupportedKind) if why else None
+
+
 def unqueued(situation: Situation) -> Ruling | None:
     """No Kueue queue holds its lever."""
     queue, target = situation.workload.queue, situation.target
@@ -91,52 +104,15 @@ def human_stop(situation: Situation) -> Ruling | None:
     return Ruling("human_stop", Reason.PausedByUser, said, actions)
 
 
-def lever_untouched(situation: Situation) -> Ruling | None:
-    """The lever stands as we left it."""
-    target = situation.target
-    if target is None or target.suspended or target.restore is None:
-        return None
-    message, reason = (
-        "a user un-suspended the Job that Ebbtide had paused: it runs for at least 4 hours",
-        Reason.ResumedByUser,
-    )
-    undone = situation.reverts + (target.restore.by == Actor.Policy)
-    if undone >= MAX_REVERTS:
-        message, reason = _conflict(undone), Reason.ConflictingController
-    forget = act(situation, Verb.Forget, reason, message, Actor.User)
-    until = situation.now + RUNNING_SECONDS
-    return Ruling("lever_untouched", reason, message, (forget,), override=(until, LEVER))
-
-
-def no_conflict(situation: Situation) -> Ruling | None:
-    """Nobody keeps undoing our pauses."""
-    target = situation.target
-    if target is None or target.suspended or situation.reverts < MAX_REVERTS:
-        return None
-    return Ruling("no_conflict", Reason.ConflictingController, _conflict(situation.reverts))
-
-
-def _conflict(reverts: int) -> str:
-    return f"{reverts} pauses were undone within a day: not paused again until its spec or the policy changes"
-
-
 def human_run(situation: Situation) -> Ruling | None:
     """No human asked it to run."""
     if situation.word.wish is not Wish.Run or _moved_twice(situation):
         return None
+    if (cannot := startable(situation)) is not None:
+        return cannot
     until = f" until {stamp(situation.word.until)}" if situation.word.until else ""
     message = f"{situation.word.message}{until}"
     return Ruling("human_run", Reason.ResumedByUser, message, _ensure_running(situation, message))
-
-
-def lever_ours(situation: Situation) -> Ruling | None:
-    """It was not suspended by somebody else."""
-    target = situation.target
-    if target is None or not target.suspended or target.restore is not None:
-        return None
-    if target.restore_unreadable:
-        return Ruling("lever_ours", Reason.RestoreSkipped, f"{target.restore_unreadable}: left as it is")
-    return Ruling("lever_ours", Reason.PausedByUser, "the Job was suspended by somebody else: left as it is")
 
 
 def human_pause_over(situation: Situation) -> Ruling | None:
@@ -194,8 +170,11 @@ CHAIN: tuple[Concern, ...] = (
     unreadable,
     name_free,
     template_usable,
+    not_held,
     unprotected,
+    supported,
     unqueued,
+    restore_current,
     human_stop,
     lever_untouched,
     no_conflict,
@@ -212,10 +191,10 @@ CHAIN: tuple[Concern, ...] = (
 
 
 def _unseen_pods(situation: Situation) -> str:
-    """Its Job counts more pods than are known: those unseen may be at work."""
+    """It counts more pods than are known: those unseen may be at work."""
     counted = situation.target.active if situation.target is not None else 0
     known = len(situation.pods)
-    return f"its Job has {counted} active pods, {known} of them are known" if known < counted else ""
+    return f"its {kind_of(situation)} has {counted} active pods, {known} of them are known" if known < counted else ""
 
 
 def _leaving(situation: Situation) -> str:

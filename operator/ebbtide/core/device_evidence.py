@@ -1,16 +1,21 @@
 """What one device showed under one pod, with the sums that let a fleet be judged in a few comparisons per device."""
 
+from array import array
 from math import inf
+from sys import intern
 
-from ebbtide.core.energy import Meter, Reading
+from ebbtide.core.energy import Meter, Reading, extend, is_point, newest_odd, rebuilt, remaining, takes_late
 from ebbtide.core.idle_watts import idle_watts
 from ebbtide.core.series import NEVER
 from ebbtide.core.signal import (
     ACTIVITY,
+    DRAM,
     ENERGY,
+    ENGINE,
     HIGHEST,
     POWER,
     SLOT,
+    SLOTS,
     TENSOR,
     UTILISATION,
     Pace,
@@ -18,28 +23,24 @@ from ebbtide.core.signal import (
     Thresholds,
     thresholds,
 )
-from ebbtide.core.traces import FIRST, VALUE, Traces
+from ebbtide.core.traces import BAD, CLEAN, DIFFERS, FIRST, HOLE, HOT, ODD, POINTS, VALUE, WORKED, Traces
 from ebbtide.core.workload import Instant
 
 
 class DeviceEvidence(Traces):
     """One device under one pod.
 
-    The attributes from `mask` on are sums over the signals, kept while folding so that a fleet can be judged with a
-    few comparisons per device. Each equals what the traces say; NEVER stands for "not seen".
+    From `mask` on there are sums over the signals, kept while folding so that a fleet can be judged with a few
+    comparisons per device. Each equals what the traces say; NEVER stands for "not seen". Those that are not asked at
+    every tick lie in `head`: a float by itself takes 32 bytes.
     """
 
     __slots__ = (
         "bad",
-        "bad_at",
-        "clean_since",
-        "hole_end",
-        "hot_at",
         "id",
         "idle_watts",
         "last_busy_at",
         "mask",
-        "meter",
         "mig",
         "model",
         "namespace",
@@ -47,7 +48,6 @@ class DeviceEvidence(Traces):
         "peers",
         "pod",
         "thresholds",
-        "worked_at",
     )
 
     def __init__(self, namespace: str, pod: str, device: str, model: str, pace: Pace) -> None:
@@ -55,10 +55,9 @@ class DeviceEvidence(Traces):
         self.id = device
         self.namespace = namespace
         self.pod = pod
-        self.model = model
+        self.model = intern(model)
         self.idle_watts = idle_watts(model)
         self.mig = "/" in device
-        self.meter: Meter | None = None
         self.bad: dict[Signal, Instant] | None = None
         """Time of the newest value that cannot be true, by signal."""
         self.peers: list[DeviceEvidence] | None = None
@@ -68,18 +67,33 @@ class DeviceEvidence(Traces):
         """Activity signals ever seen valid: bit 0 utilisation, 1 engine, 2 tensor, 3 DRAM."""
         self.newest: Instant = NEVER
         """Newest valid activity sample."""
-        self.clean_since: Instant = NEVER
-        """No activity signal misses a sample since then."""
-        self.hole_end: Instant = NEVER
-        """End of the newest hole above three intervals of any activity signal; a signal's first sample ends one."""
         self.last_busy_at: Instant = NEVER
         """Newest activity sample above `thresholds`."""
-        self.worked_at: Instant = NEVER
+
+    @property
+    def clean_since(self) -> Instant:
+        """No activity signal misses a sample since then."""
+        return self.head[CLEAN]
+
+    @property
+    def hole_end(self) -> Instant:
+        """End of the newest hole above three intervals of any activity signal; a signal's first sample ends one."""
+        return self.head[HOLE]
+
+    @property
+    def worked_at(self) -> Instant:
         """Newest tensor or DRAM sample above `thresholds`: proof that a busy device does not just spin."""
-        self.bad_at: Instant = NEVER
+        return self.head[WORKED]
+
+    @property
+    def bad_at(self) -> Instant:
         """Newest untrue activity value."""
-        self.hot_at: Instant = NEVER
+        return self.head[BAD]
+
+    @property
+    def hot_at(self) -> Instant:
         """Newest power sample above the ceiling of `idle_watts`."""
+        return self.head[HOT]
 
     def fold(self, signal: Signal, at: Instant, value: float) -> None:
         """Take one sample in; what cannot be true (NaN too) is remembered as bad and is no sample."""
@@ -105,16 +119,34 @@ class DeviceEvidence(Traces):
             self._note(slot, at, value)
         elif slot == POWER:
             if value > self.idle_watts.ceiling:
-                self.hot_at = max(self.hot_at, at)
+                self._raise(HOT, at)
         elif slot == ENERGY:
             self._read_meter(last, previous, at, value)
+
+    def again(self, at: Instant, millijoules: float) -> None:
+        """Every signal once more: the energy counter at this reading, the others with the values that they have.
+
+        The same as to fold each, in a third of the time, for who knows that all were true at the sample before, and
+        that none is missing since.
+        """
+        self.fold(Signal.Energy, at, millijoules)
+        head, limits = self.head, self.thresholds
+        head[:SLOTS] = array("d", (at,)) * SLOTS
+        self.newest = at
+        works = head[VALUE + TENSOR] > limits.ratio or head[VALUE + DRAM] > limits.ratio
+        if works or head[VALUE] > limits.percent or head[VALUE + ENGINE] > limits.ratio:
+            self.last_busy_at = at
+        if works:
+            head[WORKED] = at
+        if head[VALUE + POWER] > self.idle_watts.ceiling:
+            head[HOT] = at
 
     def bind(self, limits: Thresholds) -> None:
         """Keep `last_busy_at` and `worked_at` for these thresholds from now on."""
         self.thresholds = limits
         ratios = [self.last_above(signal, limits.ratio) for signal in ACTIVITY[1:]]
         self.last_busy_at = max(self.last_above(Signal.Utilisation, limits.percent), *ratios)
-        self.worked_at = max(ratios[1:])
+        self.head[WORKED] = max(ratios[1:])
 
     def bad_at_of(self, signal: Signal) -> Instant:
         """Time of the newest untrue value."""
@@ -124,28 +156,37 @@ class DeviceEvidence(Traces):
         """Newest activity sample, true or not."""
         return max(self.newest, self.bad_at)
 
+    @property
+    def meter(self) -> Meter | None:
+        """The energy counter; None while it was never read."""
+        points = self.section(POINTS)
+        return Meter(points, self.head[DIFFERS], self.head[ODD]) if points else None
+
     def readings(self, start: Instant) -> list[Reading]:
         """Readings of the energy counter from `start` on that were kept, the newest last."""
-        if self.meter is None:
-            return []
-        return self.meter.since(start, Reading(self.head[ENERGY], self.head[ENERGY + VALUE]))
+        meter = self.meter
+        return [] if meter is None else meter.since(start, Reading(self.head[ENERGY], self.head[ENERGY + VALUE]))
 
     def newest_of_all(self) -> Instant:
         """Newest valid sample of any signal, or newest untrue activity value."""
-        return max(*self.head[:VALUE], self.bad_at)
+        return max(*self.head[:VALUE], self.head[BAD])
 
     def forget(self, before: Instant) -> None:
         """Drop what no window that starts at `before` or later needs."""
+        self._put(POINTS, remaining(self.section(POINTS), before))
         super().forget(before)
-        if self.meter is not None:
-            self.meter.forget(before)
 
     def _spoil(self, signal: Signal, slot: int, at: Instant) -> None:
         if self.bad is None:
             self.bad = {}
         self.bad[signal] = max(at, self.bad.get(signal, NEVER))
         if slot < POWER:
-            self.bad_at = max(at, self.bad_at)
+            self._raise(BAD, at)
+
+    def _raise(self, place: int, at: Instant) -> None:
+        """Set one of the sums in `head`, unless it is higher."""
+        if at > self.head[place]:  # noqa: PLR1730  as in _note
+            self.head[place] = at
 
     def _note(self, slot: int, at: Instant, value: float) -> None:
         """Sums that a sample of an activity signal can only raise."""
@@ -154,16 +195,16 @@ class DeviceEvidence(Traces):
         if value > (self.thresholds.ratio if slot else self.thresholds.percent):
             self.last_busy_at = max(self.last_busy_at, at)
             if slot >= TENSOR:
-                self.worked_at = max(self.worked_at, at)
+                self._raise(WORKED, at)
 
     def _resume(self, slot: int, last: Instant, at: Instant) -> None:
         """A newer sample after a gap."""
         self._append_gap(slot, last, at)
         if slot < POWER:
             self.mask |= 1 << slot
-            self.clean_since = max(self.clean_since, at)
+            self._raise(CLEAN, at)
             if at - last > self.pace.hole:
-                self.hole_end = max(self.hole_end, at)
+                self._raise(HOLE, at)
 
     def _fold_late(self, slot: int, at: Instant, value: float) -> None:
         """A sample that is not newer than the newest: rare, so exactness comes before speed."""
@@ -178,25 +219,47 @@ class DeviceEvidence(Traces):
             self._note(slot, at, value)
             return
         if slot == POWER and value > self.idle_watts.ceiling:
-            self.hot_at = max(self.hot_at, at)
+            self._raise(HOT, at)
         if at == newest_at:
             head[slot + VALUE] = max(value, newest)
-        if slot == ENERGY and self.meter is not None:
-            newer = Reading(newest_at, newest)
-            self.meter.add_late(newer, Reading(at, value), self._gaps_of(slot), filled=filled)
+        if slot == ENERGY:
+            self._read_meter_late(Reading(newest_at, newest), Reading(at, value), filled=filled)
 
     def _sum_up(self) -> None:
         """`clean_since` and `hole_end` anew."""
-        self.clean_since = self.hole_end = NEVER
+        self.head[CLEAN] = self.head[HOLE] = NEVER
         for slot, signal in enumerate(ACTIVITY):
             if self.mask >> slot & 1:
-                gaps = self._gaps_of(slot)
-                self.clean_since = max(self.clean_since, gaps[-1] if gaps else self.head[slot + FIRST])
-                self.hole_end = max(self.hole_end, self.hole_end_of(signal, NEVER))
+                gaps = self.gaps_of(slot)
+                self._raise(CLEAN, gaps[-1] if gaps else self.head[slot + FIRST])
+                self._raise(HOLE, self.hole_end_of(signal, NEVER))
+
+    @property
+    def _ceiling(self) -> float:
+        """Watts. The energy of a MIG instance is the whole board's: never too much for one instance."""
+        return inf if self.mig else self.idle_watts.ceiling
 
     def _read_meter(self, last: Instant, previous: float, at: Instant, value: float) -> None:
-        """A newer reading. The energy of a MIG instance is the whole board's: never too much for one instance."""
-        if self.meter is None:
-            self.meter = Meter(inf if self.mig else self.idle_watts.ceiling, Reading(at, value))
-        else:
-            self.meter.add(Reading(last, previous), Reading(at, value), gap=at - last > self.pace.gap)
+        """A newer reading."""
+        if last == NEVER:
+            self._put(POINTS, array("d", (at, value)))
+            return
+        if value != previous:
+            self.head[DIFFERS] = last
+        gap = at - last > self.pace.gap
+        if is_point(last, at, gap=gap):
+            points = self.section(POINTS)
+            known = len(points)
+            extend(points, Reading(last, previous), Reading(at, value), gap=gap)
+            self._put(POINTS, points)
+            self._raise(ODD, newest_odd(points, known - 2, self._ceiling))
+
+    def _read_meter_late(self, newest: Reading, late: Reading, *, filled: bool) -> None:
+        """A reading that is not newer than the newest. `filled`: it changed the gaps."""
+        if late.at < newest.at and late.millijoules != newest.millijoules:
+            self._raise(DIFFERS, late.at)
+        points = self.section(POINTS)
+        if filled or takes_late(points, late):
+            points = rebuilt(points, late, self.gaps_of(ENERGY))
+            self._put(POINTS, points)
+            self.head[ODD] = newest_odd(points, 0, self._ceiling)

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from ebbtide.core.energy import Reading, watts
+from ebbtide.core.energy import power_over, watts
 from ebbtide.core.evidence import NEVER, DeviceEvidence
-from ebbtide.core.signal import ACTIVITY, Signal, Thresholds
+from ebbtide.core.signal import ACTIVITY, POWER, Signal, Thresholds
 from ebbtide.core.workload import Instant, Pod
 
 MISSING_SHARE = 0.1
@@ -119,30 +119,16 @@ class Window(NamedTuple):
     def power_over_holes(self) -> tuple[float, float] | None:
         """(highest mean power over a hole, mean power of the rest) in watts; None where they cannot be compared."""
         holes = self._holes()
-        readings = self.device.readings(self.begin)
-        if not holes or len(readings) < 2:
-            return None
-        means = [mean for hole in holes if (mean := _power_over(hole, readings)) is not None]
-        calm = [pair for pair in pairwise(readings) if not _touches(pair, holes)]
-        joules = sum(mean * (later.at - earlier.at) for earlier, later in calm if (mean := watts(earlier, later)))
-        seconds = sum(later.at - earlier.at for earlier, later in calm if watts(earlier, later) is not None)
-        return (max(means), joules / seconds) if means and seconds > 0 else None
+        return power_over(self.device.readings(self.begin), holes) if holes else None
 
     def _holes(self) -> list[tuple[Instant, Instant]]:
         """Holes of any activity signal that lie wholly inside the window."""
-        found = {hole for signal in self.present for hole in self.device.holes(signal, self.begin, self.now)}
-        return sorted(found)
-
-
-def _power_over(hole: tuple[Instant, Instant], readings: list[Reading]) -> float | None:
-    """Mean power between the readings around a hole."""
-    earlier = [reading for reading in readings if reading.at <= hole[0]]
-    later = [reading for reading in readings if reading.at >= hole[1]]
-    return watts(earlier[-1], later[0]) if earlier and later else None
-
-
-def _touches(pair: tuple[Reading, Reading], holes: list[tuple[Instant, Instant]]) -> bool:
-    return any(pair[0].at < after and before < pair[1].at for before, after in holes)
+        device = self.device
+        if device.gaps is None:
+            return []
+        seen = {device.gaps[slot] for slot in range(POWER) if device.head[slot] > self.begin}
+        pairs = (gaps[place : place + 2] for gaps in seen for place in range(0, len(gaps), 2))
+        return sorted({(before, after) for before, after in pairs if self.begin <= before and after <= self.now})
 
 
 def newest_unattributed(window: Window) -> Instant:

@@ -5,7 +5,8 @@ answers is a function of the set of samples folded, for windows that start after
 batching and duplicates do not matter.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from ebbtide.core.device_evidence import DeviceEvidence
 from ebbtide.core.series import NEVER
@@ -14,26 +15,32 @@ from ebbtide.core.workload import Instant
 
 __all__ = ["NEVER", "DeviceEvidence", "EvidenceBook", "Pace", "Signal", "Thresholds"]
 
+_NOBODY: Mapping[str, Sequence[DeviceEvidence]] = MappingProxyType({})
+
 
 class EvidenceBook:
     """All devices by pod. A row without a pod (namespace and pod empty) is the device's own, unattributed row."""
 
-    __slots__ = ("_by_id", "by_pod", "pace", "since")
+    __slots__ = ("_by_id", "_by_pod", "pace", "since")
 
     def __init__(self, interval_seconds: float, since: Instant = NEVER) -> None:
         self.pace = Pace.of(interval_seconds)
-        self.by_pod: dict[tuple[str, str], tuple[DeviceEvidence, ...]] = {}
-        """To be read only; `devices` asks it."""
+        self._by_pod: dict[str, dict[str, tuple[DeviceEvidence, ...]]] = {}
+        """By namespace and name, because 50,000 keys of both would be 4 MiB; own rows in namespace "" by device."""
         self._by_id: dict[str, DeviceEvidence] = {}
         self.since = since
         """The book is complete from this instant on: time before it is unknown, not a gap."""
 
     def __len__(self) -> int:
-        return sum(map(len, self.by_pod.values()))
+        return sum(len(devices) for pods in self._by_pod.values() for devices in pods.values())
+
+    def of_namespace(self, namespace: str) -> Mapping[str, Sequence[DeviceEvidence]]:
+        """Devices by the names of the pods in a namespace."""
+        return self._by_pod.get(namespace, _NOBODY)
 
     def devices(self, namespace: str, pod: str) -> Sequence[DeviceEvidence]:
         """Devices seen under a pod name, in order of first sight."""
-        return self.by_pod.get((namespace, pod), ())
+        return self.of_namespace(namespace).get(pod, ())
 
     def fold(  # noqa: PLR0917  one row of an answer, in its order; keywords would cost a third of the time
         self, namespace: str, pod: str, device: str, model: str, signal: Signal, at: Instant, value: float
@@ -66,26 +73,28 @@ class EvidenceBook:
 
         Devices without a sample since are dropped. Cheap enough for every ten minutes, too dear for every tick.
         """
-        for key, devices in list(self.by_pod.items()):
-            for device in devices:
-                if device.newest_of_all() < before:
-                    self._drop(key, device)
-                else:
-                    device.forget(before)
+        for device in [one for pods in self._by_pod.values() for devices in pods.values() for one in devices]:
+            if device.newest_of_all() < before:
+                self._drop(device)
+            else:
+                device.forget(before)
 
     def drop_pod(self, namespace: str, pod: str) -> None:
         """Forget all devices of a pod that is gone."""
-        for device in self.by_pod.get((namespace, pod), ()):
-            self._drop((namespace, pod), device)
+        for device in self.devices(namespace, pod):
+            self._drop(device)
 
     def _device(self, namespace: str, pod: str, device: str, model: str) -> DeviceEvidence:
-        key = (namespace, pod) if pod else ("", device)
-        known = self.by_pod.get(key, ())
+        namespace = namespace if pod else ""
+        pods = self._by_pod.get(namespace)
+        if pods is None:
+            pods = self._by_pod[namespace] = {}
+        known = pods.get(pod or device, ())
         for found in known:
             if found.id == device:
                 return found
         new = DeviceEvidence(namespace, pod, device, model, self.pace)
-        self.by_pod[key] = (*known, new)
+        pods[pod or device] = (*known, new)
         self._introduce(new)
         return new
 
@@ -98,10 +107,13 @@ class EvidenceBook:
             known.peers.append(new)
             new.peers = known.peers
 
-    def _drop(self, key: tuple[str, str], device: DeviceEvidence) -> None:
-        self.by_pod[key] = tuple(found for found in self.by_pod[key] if found is not device)
-        if not self.by_pod[key]:
-            del self.by_pod[key]
+    def _drop(self, device: DeviceEvidence) -> None:
+        pods, name = self._by_pod[device.namespace], device.pod or device.id
+        pods[name] = tuple(found for found in pods[name] if found is not device)
+        if not pods[name]:
+            del pods[name]
+        if not pods:
+            del self._by_pod[device.namespace]
         rest = [peer for peer in device.peers or () if peer is not device]
         for peer in rest:
             peer.peers = rest if len(rest) > 1 else None

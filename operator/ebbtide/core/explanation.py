@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from msgspec.structs import replace as changed
+
 from ebbtide.core.concerns import trace
 from ebbtide.core.decision import Check, Decision, Judgement
 from ebbtide.core.verdict import describe
@@ -21,4 +23,4 @@ def with_numbers(decision: Decision) -> Decision:
     """The decision with what it announces or does carrying the numbers of every device (about 1 ms for ten)."""
     short, full = decision.judgement.message, described(decision).message
     actions = tuple(replace(action, message=action.message.replace(short, full, 1)) for action in decision.actions)
-    return replace(decision, actions=actions)
+    return changed(decision, actions=actions)

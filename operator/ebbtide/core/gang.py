@@ -2,24 +2,26 @@
 # ruff: noqa: PLR1730  the pass runs for every device of the fleet at every tick, and max() is a call
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from math import inf
 from typing import TypeAlias
 
+from msgspec import Struct, field
+
 from ebbtide.core.evidence import NEVER, DeviceEvidence, EvidenceBook
 from ebbtide.core.idle_rule import MEMORY_HELD_PERCENT, IdleRule
+from ebbtide.core.lineup import Lineup
 from ebbtide.core.signal import Signal
 from ebbtide.core.snapshot import MetricsHealth
+from ebbtide.core.traces import HOLE, WORKED
 from ebbtide.core.workload import Instant, Pod
 
 
-@dataclass(frozen=True, slots=True)
-class Gang:
+class Gang(Struct, frozen=True, gc=False):
     """Everything a verdict over one workload looks at."""
 
     now: Instant
-    pods: Sequence[Pod]
-    """Pods of the workload that have not ended; those without accelerator are ignored."""
+    lineup: Lineup
+    """Pods of the workload that have not ended."""
     book: EvidenceBook
     rule: IdleRule
     metrics: MetricsHealth
@@ -34,8 +36,7 @@ heard of since Ready: samples before Ready do not exist for judging (P12). A pla
 as much as judging the device."""
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct, gc=False):
     """Sums over a gang, mutable only while it is added up. Times are NEVER where nothing was seen."""
 
     gang: Gang
@@ -46,7 +47,7 @@ class Tally:
     """Pods that are Ready, out of grace and not failing: their devices are judged."""
     waiting: list[Pod] = field(default_factory=list)
     """Pods that are not Ready yet, or in grace."""
-    failing: list[Pod] = field(default_factory=list)
+    failing: Sequence[Pod] = ()
     settled: bool = True
     """All pods are Ready."""
     known: bool = True
@@ -94,7 +95,9 @@ class Tally:
 
 def tally_of(gang: Gang) -> Tally:
     """Add up a gang. Binds the evidence to the rule's thresholds where it was bound to others."""
-    tally = Tally(gang=gang, span=0.0, after=0.0)
+    lineup = gang.lineup
+    settled = not (lineup.waiting or lineup.failing)
+    tally = Tally(gang, 0.0, 0.0, waiting=list(lineup.waiting), failing=lineup.failing, settled=settled)
     _take_pods(tally)
     floor = NEVER if gang.clock_floor is None else gang.clock_floor
     tally.rested_at = max(tally.rested_at + gang.rule.grace_seconds, floor)
@@ -105,31 +108,28 @@ def tally_of(gang: Gang) -> Tally:
 
 
 def _take_pods(tally: Tally) -> None:  # noqa: C901, PLR0912  see below
-    """Sort the pods and add up the devices of those that are Ready; `rested_at` becomes the newest Ready.
+    """Add up the devices of the pods that are Ready; `rested_at` becomes the newest Ready.
 
     One flat loop over local names: it runs for every device of the fleet at every tick, and calls would double it.
     """
-    gang = tally.gang
+    gang, lineup = tally.gang, tally.gang.lineup
     limits, grace, now = gang.rule.thresholds, gang.rule.grace_seconds, gang.now
-    since, hole, half, devices_of = gang.book.since, gang.book.pace.hole, gang.book.pace.interval / 2, gang.book.by_pod
-    last_ready = busy_at = worked_at = last_busy = hole_end = NEVER
+    since, hole, half = gang.book.since, gang.book.pace.hole, gang.book.pace.interval / 2
+    find, hold = gang.book.of_namespace(lineup.namespace).get, tally.held.append
+    busy_at = worked_at = last_busy = hole_end = NEVER
     oldest, busy_now = inf, False
-    for pod in gang.pods:
-        wanted, ready = pod.accelerators, pod.ready_since
-        if ready is None or not wanted or pod.failing is not None:
-            _set_aside(tally, pod)
-            continue
-        if ready > last_ready:
-            last_ready = ready
-        start, judged = ready, now >= ready + grace
+    for pod in lineup.running:
+        start = ready = pod.ready_since or NEVER
+        judged = now >= ready + grace
         if ready < since:
             # What the source has lost or never told is a hole that ends where it begins to tell: a warning from before
             # then is void, and the clock starts there.
             start, tally.known = since, False
-            hole_end = max(hole_end, since)
-        devices: Sequence[DeviceEvidence] = devices_of.get((pod.namespace, pod.name), ())
+            if since > hole_end:
+                hole_end = since
+        devices: Sequence[DeviceEvidence] = find(pod.name, ())
         for device in devices:
-            newest, ended = device.newest, device.hole_end
+            newest, ended = device.newest, device.head[HOLE]
             if newest <= ready:
                 oldest, devices = NEVER, heard(devices, ready)
                 continue
@@ -148,24 +148,17 @@ def _take_pods(tally: Tally) -> None:  # noqa: C901, PLR0912  see below
                         busy_at = busy
                     if not busy_now:
                         busy_now = busy > newest - half
-                    worked = device.worked_at
+                    worked = device.head[WORKED]
                     if worked > worked_at and worked > ready:
                         worked_at = worked
-        if len(devices) < wanted:
+        if len(devices) < pod.accelerators:
             oldest = NEVER
         if judged:
-            tally.held.append((pod, start, devices))
+            hold((pod, start, devices))
         else:
             tally.waiting.append(pod)
     tally.busy_at, tally.worked_at, tally.last_busy, tally.busy_now = busy_at, worked_at, last_busy, busy_now
-    tally.hole_end, tally.rested_at, tally.newest = hole_end, last_ready, oldest
-
-
-def _set_aside(tally: Tally, pod: Pod) -> None:
-    """A pod whose devices are not judged."""
-    if pod.accelerators:
-        (tally.waiting if pod.failing is None else tally.failing).append(pod)
-        tally.settled = False
+    tally.hole_end, tally.rested_at, tally.newest = hole_end, lineup.last_ready, oldest
 
 
 def heard(devices: Sequence[DeviceEvidence], ready: Instant) -> Sequence[DeviceEvidence]:

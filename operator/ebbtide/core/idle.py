@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from ebbtide.api.cost_policy import LimitsSection
-from ebbtide.api.idle_section import IdleAction, IdleSection
+from ebbtide.api.idle_section import IdleAction, IdleSection, ServingMode
 from ebbtide.core.decision import Judgement, Verb, Verdict
 from ebbtide.core.idle_rule import IdleRule
 from ebbtide.core.reason import Reason
@@ -14,8 +16,7 @@ IDLE_VERDICTS = frozenset({Verdict.Idle, Verdict.NeverUsed})
 DAY_SECONDS = 86400
 
 
-@dataclass(frozen=True, slots=True)
-class Countdown:
+class Countdown(Struct, frozen=True, gc=False):
     """Where an idle workload stands between warning and pause."""
 
     due: Verb | None
@@ -99,6 +100,8 @@ def refusal(
     return (
         _queue_managed(workload)
         or _only_notify(idle, found)
+        or _no_request_signal(workload, idle)
+        or _scratch_at_stake(workload)
         or _deadline_at_stake(workload)
         or _checkpoint_missing(workload, idle)
         or _checkpoint_too_old(workload, pods, idle, now)
@@ -119,6 +122,27 @@ def _only_notify(idle: IdleSection, found: Reason) -> Refusal | None:
     return None
 
 
+def _no_request_signal(workload: Workload, idle: IdleSection) -> Refusal | None:
+    """No kind of series of requests is known to this version."""
+    if workload.kind_class is not KindClass.Serving or idle.serving != ServingMode.RequestSignal:
+        return None
+    said = (
+        "it serves, and no series of its requests is known: warned, never paused, because quiet devices do not show "
+        "that nobody needs it; idle.serving: DevicesOnly in the policy lets the devices decide"
+    )
+    return Refusal(Reason.NoRequestSignal, said)
+
+
+def _scratch_at_stake(workload: Workload) -> Refusal | None:
+    if not workload.scratch:
+        return None
+    said = (
+        "its pods keep data in an emptyDir, which a pause deletes: warned, never paused; annotate it with "
+        "ebbtide.dev/checkpoint: Stateless if it can do without"
+    )
+    return Refusal(Reason.NoCheckpoint, said)
+
+
 def _deadline_at_stake(workload: Workload) -> Refusal | None:
     """Until its remaining time can be estimated nothing would resume it in time: it must not be made late."""
     if workload.deadline is None:
@@ -128,11 +152,12 @@ def _deadline_at_stake(workload: Workload) -> Refusal | None:
 
 
 def _checkpoint_missing(workload: Workload, idle: IdleSection) -> Refusal | None:
+    where = "annotation ebbtide.dev/checkpoint" if workload.adopted else "spec.checkpoint.mode"
     stops_lose_work = workload.kind_class is KindClass.RunToCompletion and workload.checkpoint.mode == "None"
     if stops_lose_work and idle.without_checkpoint != IdleAction.Pause:
         return Refusal(
             Reason.NoCheckpoint,
-            "a pause would lose its progress: spec.checkpoint.mode is None; declare Periodic or OnSignal, "
+            f"a pause would lose its progress: {where} is None; declare Periodic or OnSignal, "
             "or set idle.withoutCheckpoint: Pause in the policy",
         )
     return None
@@ -141,19 +166,23 @@ def _checkpoint_missing(workload: Workload, idle: IdleSection) -> Refusal | None
 def _checkpoint_too_old(workload: Workload, pods: tuple[Pod, ...], idle: IdleSection, now: Instant) -> Refusal | None:
     if idle.max_checkpoint_age_seconds is None or workload.checkpoint.mode in {"Stateless", "OnSignal"}:
         return None
-    at = last_checkpoint(pods, now)
+    at = last_checkpoint(pods, now, workload.checkpointed_at)
     if at is not None and now - at <= idle.max_checkpoint_age_seconds:
         return None
     said = "no checkpointed-at annotation was found" if at is None else f"the last checkpoint is {now - at:.0f} s old"
     return Refusal(Reason.CheckpointTooOld, f"{said}; the policy allows {idle.max_checkpoint_age_seconds} s")
 
 
-def last_checkpoint(pods: tuple[Pod, ...], now: Instant) -> Instant | None:
-    """A gang's checkpoint is its oldest; a future time is ignored, and a pod without one leaves the gang without."""
+def last_checkpoint(pods: tuple[Pod, ...], now: Instant, of_whole: Instant | None = None) -> Instant | None:
+    """A gang's checkpoint is its oldest; a future time is ignored, and a pod without one leaves the gang without.
+
+    `of_whole`: what the workload itself bears, for the whole gang; the later of both counts.
+    """
     marks = [pod.checkpointed_at for pod in pods if pod.ended_at is None]
-    if not marks or any(mark is None or mark > now for mark in marks):
-        return None
-    return min(mark for mark in marks if mark is not None)
+    known = [mark for mark in marks if mark is not None and mark <= now]
+    of_gang = min(known) if marks and len(known) == len(marks) else None
+    both = [mark for mark in (of_gang, of_whole) if mark is not None and mark <= now]
+    return max(both, default=None)
 
 
 def _minimum_run(pods: tuple[Pod, ...], limits: LimitsSection | None, now: Instant) -> Refusal | None:

@@ -1,6 +1,6 @@
 """The numbers of an `idle` section, as judging needs them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ebbtide.api.fields import AUTO
 from ebbtide.api.idle_section import IdleSection
@@ -23,6 +23,12 @@ class IdleRule:
     memory_held_after_seconds: int = 0
     busy_above_percent: int = 5
     busy_above_engine_percent: int = 2
+    thresholds: Thresholds = field(init=False)
+    """What counts as busy."""
+
+    def __post_init__(self) -> None:
+        """Worked out once: it is asked for twice per gang and tick."""
+        object.__setattr__(self, "thresholds", thresholds(self.busy_above_percent, self.busy_above_engine_percent))
 
     @classmethod
     def of(cls, section: IdleSection | None) -> "IdleRule":
@@ -40,17 +46,14 @@ class IdleRule:
             busy_above_engine_percent=section.busy_above_engine_percent,
         )
 
-    @property
-    def thresholds(self) -> Thresholds:
-        """What counts as busy."""
-        return thresholds(self.busy_above_percent, self.busy_above_engine_percent)
-
     def after(self, *, used: bool, known: bool, memory_held: bool) -> int:
         """T: the idle time that leads to a pause.
 
         `used`: some sample since Ready was busy. `known`: the samples reach back to Ready; where they do not, "never
         used" cannot be told from "used long ago" and the longer patience holds.
         """
+        if used and not memory_held:
+            return self.after_seconds
         choices = [] if used else [self.never_used_after_seconds]
         if memory_held and self.memory_held_after_seconds:
             choices.append(self.memory_held_after_seconds)

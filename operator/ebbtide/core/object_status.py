@@ -36,10 +36,13 @@ def changed_statuses(planned: Plan, state: ClusterState, settings: Settings) -> 
 
 
 def _reach(decisions: Iterable[Decision]) -> Counter[tuple[str, str, str]]:
-    """(namespace, policy reference, what) → how many workloads."""
+    """(namespace of the policy, its reference, what) → how many workloads."""
     reach: Counter[tuple[str, str, str]] = Counter()
     for decision in decisions:
-        where = (decision.workload.namespace, decision.policy)
+        policy = decision.ruled.situation.governing.policy
+        if policy is None:
+            continue
+        where = (policy.namespace, policy.reference)
         reach[(*where, "selected")] += 1
         reach[(*where, "idle")] += decision.judgement.verdict in IDLE_VERDICTS
         reach[(*where, "paused")] += decision.ruled.situation.paused_by_us

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from ebbtide.core.decision import Actor, Decision, Verb
 from ebbtide.core.idle import DAY_SECONDS
+from ebbtide.core.original import written
 from ebbtide.core.situation import Situation
-from ebbtide.core.workload import Instant, PauseRecord
+from ebbtide.core.workload import Instant, PauseRecord, Restore
 
 
 def pause_record(decision: Decision, done: frozenset[Verb]) -> PauseRecord | None:
@@ -18,15 +19,19 @@ def pause_record(decision: Decision, done: frozenset[Verb]) -> PauseRecord | Non
         return replace(record, message=paused.message)
     restore = situation.target.restore if situation.paused_by_us and situation.target else None
     if restore is not None and Verb.Resume not in done:
-        if before is not None and before.ended_at is None:
-            return before
-        return _next_record(before, restore.at, restore.reason, restore.by)
+        is_known = before is not None and before.ended_at is None
+        record = before if before and is_known else _next_record(before, restore.at, restore.reason, restore.by)
+        return _with_original(record, restore) if situation.workload.adopted else record
     if before is None or before.ended_at is not None:
         return before
     if Verb.Forget not in done and any(action.verb is Verb.Forget for action in decision.actions):
         return before  # it ends, and counts as undone, with the tick that takes the annotation away
     undone = Verb.Forget in done and before.by == Actor.Policy
     return replace(before, reverts=before.reverts + undone, ended_at=situation.now)
+
+
+def _with_original(record: PauseRecord, restore: Restore) -> PauseRecord:
+    return record if record.original else replace(record, original=written(restore.fields))
 
 
 def _before(situation: Situation) -> PauseRecord | None:

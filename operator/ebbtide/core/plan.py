@@ -1,17 +1,20 @@
 """plan(snapshot): one verdict and one decision for every workload, under the limits of the fleet. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from msgspec import Struct
+from msgspec.structs import replace as changed
 
 from ebbtide.core import breaker as limits
-from ebbtide.core.attribution import resolved
+from ebbtide.core.adoption import housekeeping, is_shown, rationed
 from ebbtide.core.breaker import Limits, Managed
 from ebbtide.core.concerns import rule
 from ebbtide.core.decision import Action, Decision, Failure, FleetFinding, Plan, Verb, Verdict
+from ebbtide.core.facts import Memo
 from ebbtide.core.idle import IDLE_VERDICTS
 from ebbtide.core.idle_concern import observe_reason
 from ebbtide.core.intent import remembered
-from ebbtide.core.pricing import PriceBook
 from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import Ruling
 from ebbtide.core.situation import Gatherer, Situation
@@ -24,23 +27,27 @@ LEAVING_SECONDS = 60.0
 _UNJUDGED = frozenset({Verdict.Unknown, Verdict.NotApplicable, Verdict.Starting, Verdict.Failing})
 
 
-@dataclass(frozen=True, slots=True)
-class Ruled:
+class Ruled(Struct, frozen=True, gc=False):
     """A situation and what was ruled on it; kept so that an explanation can be written when it is needed."""
 
     situation: Situation
     ruling: Ruling
 
 
-def plan(snapshot: Snapshot, before: PriceBook | None = None) -> Plan:
-    """Decide about the whole fleet. Same snapshot, same plan, in key order. `before`: the prices of the last plan."""
-    gatherer, state = Gatherer(snapshot), snapshot.cluster
-    prices = PriceBook(state.catalogs, state.nodes, snapshot.settings.currency, snapshot.now).or_before(before)
-    workloads = sorted((it for it in state.workloads if not it.deleting), key=lambda it: it.key)
+def plan(snapshot: Snapshot, before: Memo | None = None) -> Plan:
+    """Decide about the whole fleet. Same snapshot, same plan, in key order. `before`: the memo of an earlier plan."""
+    gatherer = Gatherer(snapshot, before)
+    workloads = sorted((it for it in snapshot.cluster.workloads if not it.deleting), key=_place)
     ruled, failures = _rule_all(gatherer, workloads)
     finding, allowed = _fleet(snapshot, ruled)
     ruled = _spread_leaving(_limited(ruled, allowed, snapshot.now))
-    return Plan(snapshot.now, tuple(_decision(each, prices) for each in ruled), finding, failures, prices)
+    decisions = rationed(_decision(each) for each in ruled)
+    return Plan(snapshot.now, tuple(decisions), finding, failures, gatherer.memo())
+
+
+def _place(workload: Workload) -> tuple[str, str, str]:
+    """The order of keys: tuples are compared five times as fast."""
+    return workload.key.namespace, workload.key.kind, workload.key.name
 
 
 def _rule_all(gatherer: Gatherer, workloads: Iterable[Workload]) -> tuple[list[Ruled], tuple[Failure, ...]]:
@@ -49,7 +56,8 @@ def _rule_all(gatherer: Gatherer, workloads: Iterable[Workload]) -> tuple[list[R
     for workload in workloads:
         try:
             situation = gatherer.situation(workload)
-            ruled.append(Ruled(situation, rule(situation)))
+            if is_shown(situation):
+                ruled.append(Ruled(situation, rule(situation)))
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not stop the decisions about everyone else
             failures.append(Failure(workload.key, error))
     return ruled, tuple(failures)
@@ -115,8 +123,8 @@ def _limited(ruled: list[Ruled], allowed: Limits, now: Instant) -> list[Ruled]:
         name = each.situation.governing.reference_in_namespace
         no = allowed.admit(each.situation.workload, name, now)
         if no is not None:
-            refused[id(each)] = replace(each.ruling, reason=no[0], message=no[1], refused=no[0], actions=())
-    return [replace(each, ruling=refused[id(each)]) if id(each) in refused else each for each in ruled]
+            refused[id(each)] = changed(each.ruling, reason=no[0], message=no[1], refused=no[0], actions=())
+    return [changed(each, ruling=refused[id(each)]) if id(each) in refused else each for each in ruled]
 
 
 def _is_idle_pause(action: Action) -> bool:
@@ -131,7 +139,7 @@ def _spread_leaving(ruled: list[Ruled]) -> list[Ruled]:
         if any(action.reason is Reason.PolicyRemoved for action in each.ruling.actions):
             left -= 1
             if left < 0:
-                spread.append(replace(each, ruling=replace(each.ruling, actions=())))
+                spread.append(changed(each, ruling=changed(each.ruling, actions=())))
                 continue
         spread.append(each)
     return spread
@@ -145,30 +153,32 @@ def _resumed_lately(situation: Situation) -> bool:
     return pause.ended_at is None or situation.now - pause.ended_at < LEAVING_SECONDS
 
 
-def _decision(each: Ruled, prices: PriceBook) -> Decision:
+def _decision(each: Ruled) -> Decision:
     situation, ruling = each.situation, each.ruling
-    steps = ruling.countdown
-    hourly, held_class = prices.held(situation.workload.key, situation.pods)
-    held = sum(pod.accelerators for pod in situation.pods if pod.node)
+    steps, upkeep, rules = ruling.countdown, situation.facts.upkeep, situation.facts.rules
     return Decision(
         workload=situation.workload.key,
         judgement=situation.judgement,
         deciding=ruling.reason,
         message=ruling.message,
-        actions=tuple(_with_cost(action, hourly) for action in ruling.actions),
-        policy=situation.governing.reference,
-        mode="Enforce" if situation.governing.enforce else "Observe",
-        hourly=hourly,
-        capacity_class=held_class,
-        gpus=held,
-        attribution=resolved(situation),
-        warned_at=steps.warned_at if steps and situation.governing.enforce else None,
+        actions=(*_with_costs(ruling.actions, upkeep.hourly), *housekeeping(situation)),
+        policy=rules.reference,
+        mode="Enforce" if rules.governing.enforce else "Observe",
+        hourly=upkeep.hourly,
+        capacity_class=upkeep.capacity_class,
+        gpus=upkeep.devices,
+        attribution=rules.attribution,
+        warned_at=steps.warned_at if steps and rules.governing.enforce else None,
         idle_since=situation.judgement.idle_since,
         eligible_after=steps.eligible_after if steps else None,
         override=_override(situation, ruling),
-        refused=ruling.refused or _observed_refusal(situation, ruling),
+        refused=ruling.refused or (_observed_refusal(situation, ruling) if ruling.actions else None),
         ruled=each,
     )
+
+
+def _with_costs(actions: tuple[Action, ...], hourly: HourlyCost | None) -> tuple[Action, ...]:
+    return tuple([_with_cost(action, hourly) for action in actions]) if actions else ()
 
 
 def _with_cost(action: Action, hourly: HourlyCost | None) -> Action:

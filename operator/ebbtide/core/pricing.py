@@ -14,7 +14,7 @@ from ebbtide.api.vocabulary import CapacityClass
 from ebbtide.core.capacity import labelled_class
 from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import Catalog
-from ebbtide.core.workload import HourlyCost, Instant, Node, Pod, WorkloadKey
+from ebbtide.core.workload import HourlyCost, Instant, Node, Pod
 
 ZERO = Decimal(0)
 
@@ -30,6 +30,8 @@ class Rate:
     capacity_class: CapacityClass = CapacityClass.Unknown
     reason: Reason = Reason.AllPriced
     row_id: str = ""
+    node: Decimal | None = None
+    """The whole node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,18 @@ class _Offer:
     row: NodeRow
     split: NodeSplit
     currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What a workload holds now and what that costs."""
+
+    hourly: HourlyCost | None
+    """None: no pod is bound."""
+    capacity_class: str
+    """Empty: no pod is bound."""
+    devices: int
+    """Held by its bound pods."""
 
 
 class PriceBook:
@@ -50,27 +64,42 @@ class PriceBook:
         self.source = (self._offers, nodes)
         """All that rates depend on."""
         self._rates: dict[str, Rate] = {}
-        self._held: dict[WorkloadKey, tuple[Sequence[Pod], HourlyCost | None, str]] = {}
+        self._alike: dict[Rate, Rate] = {}
+        """One object for all nodes of one rate."""
+        self._costs: dict[HourlyCost, HourlyCost] = {}
+        """One object for all workloads that cost the same."""
+        self._amounts: dict[tuple[int, int, float, int], Decimal] = {}
+        """Pods of a gang and nodes of a pool are alike: by rate, devices, CPU and memory."""
 
-    def or_before(self, before: "PriceBook | None") -> "PriceBook":
-        """The book of an earlier tick where it says the same: what it has worked out needs no second time."""
-        return before if before is not None and before.source == self.source else self
-
-    def held(self, key: WorkloadKey, pods: Sequence[Pod]) -> tuple[HourlyCost | None, str]:
-        """Hourly cost and capacity class of a workload with these pods; (None, "") while none is bound."""
-        known = self._held.get(key)
-        if known is None or known[0] != pods:
-            bound = [pod for pod in pods if pod.node]
-            known = self._held[key] = (pods, self.hourly(bound) if bound else None, capacity_class(bound, self))
-        return known[1:]
+    def upkeep(self, pods: Iterable[Pod]) -> Upkeep:
+        """Devices, hourly cost and capacity class of a workload with these pods."""
+        bound = [pod for pod in pods if pod.node]
+        devices = sum(pod.accelerators for pod in bound)
+        return Upkeep(self.hourly(bound) if bound else None, capacity_class(bound, self), devices)
 
     def rate(self, node_name: str) -> Rate:
         """The rate of one node."""
         found = self._rates.get(node_name)
         if found is None:
             node = self._nodes.get(node_name)
-            found = self._rates[node_name] = self._compute(node) if node else Rate(None, reason=Reason.NodeUnpriced)
+            found = self._compute(node) if node else Rate(None, reason=Reason.NodeUnpriced)
+            found = self._rates[node_name] = self._alike.setdefault(found, found)
         return found
+
+    def list_rate(self, node_name: str) -> Rate:
+        """The same at list price: the row's own, else what such a node costs on demand, else its price."""
+        node, rate = self._nodes.get(node_name), self.rate(node_name)
+        if node is None or rate.per_device is None:
+            return rate
+        labels = dict(node.labels)
+        offer = self._best(labels, labelled_class(labels))
+        if isinstance(offer, Reason):
+            return rate
+        listed = offer.row.list_node_hourly
+        if listed is None:
+            like = self._best(labels, CapacityClass.OnDemand)
+            listed = offer.row.node_hourly if isinstance(like, Reason) else like.row.node_hourly
+        return rate if listed is None else _split(offer, node, rate.capacity_class, listed)
 
     def hourly(self, pods: Iterable[Pod]) -> HourlyCost:
         """One hour of these bound pods; amount None as soon as one of their nodes is unpriced."""
@@ -83,21 +112,37 @@ class PriceBook:
                 overlap = overlap or rate.reason is Reason.CatalogOverlap
                 continue
             currency = rate.currency
-            total += rate.per_device * pod.accelerators
-            total += rate.per_cpu * Decimal(str(pod.cpu)) + rate.per_byte * pod.memory_bytes
-        return HourlyCost(currency, None if unpriced else total, tuple(sorted(unpriced)), overlap)
+            total += self._amount(rate, rate.per_device, pod)
+        if unpriced:
+            return HourlyCost(currency, None, tuple(sorted(unpriced)), overlap)
+        cost = HourlyCost(currency, total)
+        return self._costs.setdefault(cost, cost)
+
+    def _amount(self, rate: Rate, per_device: Decimal, pod: Pod) -> Decimal:
+        """One hour of one pod. Rates live as long as this book, so that they may be known by their id."""
+        like = (id(rate), pod.accelerators, pod.cpu, pod.memory_bytes)
+        found = self._amounts.get(like)
+        if found is None:
+            found = per_device * pod.accelerators + rate.per_cpu * Decimal(str(pod.cpu))
+            found = self._amounts[like] = found + rate.per_byte * pod.memory_bytes
+        return found
 
     def _compute(self, node: Node) -> Rate:
         labels = dict(node.labels)
         stated = labelled_class(labels)
-        matching = [offer for offer in self._offers if _matches(offer.row.match, labels, stated)]
+        offer = self._best(labels, stated)
+        if isinstance(offer, Reason):
+            return Rate(None, capacity_class=stated, reason=offer)
+        return _split(offer, node, stated, offer.row.node_hourly)
+
+    def _best(self, labels: Mapping[str, str], stated: CapacityClass) -> _Offer | Reason:
+        """The most specific row for such a node, or why there is none."""
+        matching = [it for it in self._offers if _matches(it.row.match, labels, stated)]
         if not matching:
-            return Rate(None, capacity_class=stated, reason=Reason.NodeUnpriced)
+            return Reason.NodeUnpriced
         best = max(_specificity(offer.row.match) for offer in matching)
         winners = [offer for offer in matching if _specificity(offer.row.match) == best]
-        if len(winners) > 1:
-            return Rate(None, capacity_class=stated, reason=Reason.CatalogOverlap)
-        return _split(winners[0], node, stated)
+        return winners[0] if len(winners) == 1 else Reason.CatalogOverlap
 
 
 def capacity_class(pods: Iterable[Pod], prices: PriceBook) -> str:
@@ -134,15 +179,16 @@ def _specificity(match: NodeMatch) -> tuple[bool, ...]:
     return tuple(part is not None for part in parts)
 
 
-def _split(offer: _Offer, node: Node, stated: CapacityClass) -> Rate:
+def _split(offer: _Offer, node: Node, stated: CapacityClass, price: Decimal | None) -> Rate:
     row, split = offer.row, offer.split
     given = CapacityClass(str(row.assign_capacity_class)) if row.assign_capacity_class else stated
-    if row.node_hourly is None or split.mode not in {SplitMode.GPUOnly, SplitMode.Weights}:
+    if price is None or split.mode not in {SplitMode.GPUOnly, SplitMode.Weights}:
         # Own machines and the two rate modes are parsed but not priced yet: unpriced is honest, a guess is not.
         return Rate(None, capacity_class=given, reason=Reason.NodeUnpriced, row_id=row.id)
-    hourly = Decimal(row.node_hourly)
+    hourly = Decimal(price)
     if split.mode is SplitMode.GPUOnly:
-        return Rate(_part(hourly, node.accelerators), ZERO, ZERO, offer.currency, given, row_id=row.id)
+        per_device = _part(hourly, node.accelerators)
+        return Rate(per_device, ZERO, ZERO, offer.currency, given, row_id=row.id, node=hourly)
     return Rate(
         _part(hourly * split.gpu_percent / 100, node.accelerators),
         _part(hourly * split.cpu_percent / 100, node.cpu),
@@ -150,6 +196,7 @@ def _split(offer: _Offer, node: Node, stated: CapacityClass) -> Rate:
         offer.currency,
         given,
         row_id=row.id,
+        node=hourly,
     )
 
 

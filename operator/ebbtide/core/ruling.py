@@ -1,6 +1,6 @@
 """What a concern answers when it hits, and how it words its actions."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from ebbtide.core.decision import Action, Actor, Verb
 from ebbtide.core.idle import Countdown
@@ -9,8 +9,7 @@ from ebbtide.core.situation import Situation
 from ebbtide.core.workload import Instant
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(Struct, frozen=True, gc=False):
     """What the concern that hit says."""
 
     concern: str

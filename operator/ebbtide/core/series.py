@@ -65,10 +65,11 @@ def hole_end(first: Instant, gaps: Gaps, start: Instant, limit: float) -> Instan
     return first if first - start > limit else NEVER
 
 
-def climb(stairs: Stairs, value: float) -> None:
-    """Drop what a newer sample of this value hides."""
-    while stairs and stairs[-1] <= value:
-        del stairs[-2:]
+def climbed(stairs: Stairs, begin: int, end: int, value: float) -> int:
+    """Where the stairs in [begin, end) end when a newer sample of this value hides the low ones."""
+    while end > begin and stairs[end - 1] <= value:
+        end -= 2
+    return end
 
 
 def insert(stairs: Stairs, at: Instant, value: float) -> None:

@@ -22,5 +22,7 @@ class Settings:
     safety: Safety = Safety()
     operator_namespace: str = "ebbtide-system"
     protected_namespaces: tuple[str, ...] = ("kube-system",)
+    write_pods: bool = False
+    """Chart value attribution.writePods: attribution labels may be written on running pods and their volumes."""
     currency: str = "USD"
     cluster: str = ""

@@ -1,23 +1,28 @@
 """Gather: everything one workload's decision looks at, joined once per tick."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from ebbtide.api.vocabulary import Permission
+from msgspec import Struct
+
 from ebbtide.core.decision import Judgement
-from ebbtide.core.governing import Governing, PolicyIndex
-from ebbtide.core.intent import Allowance, Word, clock_floor, word
+from ebbtide.core.facts import Archive, Facts, Memo
+from ebbtide.core.governing import Governing
+from ebbtide.core.intent import Word, clock_floor, word
 from ebbtide.core.snapshot import Snapshot
 from ebbtide.core.verdict import Gang, IdleRule, judge
 from ebbtide.core.workload import Instant, Namespace, Pod, StoredCondition, Target, Workload
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Struct, frozen=True, gc=False):
     """One workload with its pods, its policy, the human's word and the verdict."""
 
     now: Instant
+    facts: Facts
     workload: Workload
+    target: Target | None
+    """The object that carries the lever; None: not created yet."""
+    paused_by_us: bool
+    """Suspended, and our restore annotation says that we did it."""
     namespace: Namespace
     protected: bool
     pods: tuple[Pod, ...]
@@ -30,16 +35,6 @@ class Situation:
     gang: Gang
     unfresh: str
     """Why the stores are too old to disrupt anything; empty when fresh."""
-
-    @property
-    def target(self) -> Target | None:
-        """The object that carries the lever; None: not created yet."""
-        return self.workload.target
-
-    @property
-    def paused_by_us(self) -> bool:
-        """Suspended, and our restore annotation says that we did it."""
-        return self.target is not None and self.target.suspended and self.target.restore is not None
 
     @property
     def paused_by(self) -> str:
@@ -55,7 +50,7 @@ class Situation:
     def reverts(self) -> int:
         """How often our pauses were undone; forgotten when its spec or the policy changes."""
         pause, policy = self.workload.memory.pause, self.governing.policy
-        if pause is None or _is_news(self.workload.memory.conditions, self.workload.generation):
+        if pause is None or _is_changed(self.workload):
             return 0
         return 0 if policy is not None and _is_news(policy.conditions, policy.generation) else pause.reverts
 
@@ -63,73 +58,59 @@ class Situation:
 class Gatherer:
     """Builds situations of one snapshot."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, before: Memo | None = None) -> None:
         self._snapshot = snapshot
-        self._policies = PolicyIndex(snapshot.cluster.policies, snapshot.settings)
-        self._untouchable = {*snapshot.settings.protected_namespaces, snapshot.settings.operator_namespace}
-        self._rules: dict[int, IdleRule] = {}
+        self._archive = Archive(snapshot, before)
+
+    def memo(self) -> Memo:
+        """What the next tick may take over."""
+        return self._archive.memo()
 
     def situation(self, workload: Workload) -> Situation:
         """Everything about one workload now."""
-        snapshot, namespace = self._snapshot, self._namespace(workload)
-        governing = self._policies.governing(workload)
-        rule = self._rule(governing)
-        pods = tuple(pod for pod in snapshot.cluster.pods.get(workload.key, ()) if pod.ended_at is None)
-        said = word(workload.intent, workload.memory, snapshot.now, _allowance(namespace, governing))
+        snapshot, facts = self._snapshot, self._archive.facts(workload)
+        rules, target = facts.rules, workload.target
+        said = word(workload.intent, workload.memory, snapshot.now, rules.allowance)
         floor = clock_floor(workload.intent, workload.memory, said, snapshot.now)
-        gang = self._gang(pods, rule, floor)
+        gang = self._gang(facts, floor)
         return Situation(
             now=snapshot.now,
+            facts=facts,
             workload=workload,
-            namespace=namespace,
-            protected=namespace.protected or namespace.name in self._untouchable,
-            pods=pods,
-            governing=governing,
+            target=target,
+            paused_by_us=target is not None and target.suspended and target.restore is not None,
+            namespace=facts.namespace,
+            protected=facts.protected,
+            pods=facts.pods,
+            governing=rules.governing,
             word=said,
             clock_floor=floor,
-            rule=rule,
+            rule=rules.idle,
             judgement=judge(gang),
             gang=gang,
             unfresh=snapshot.cluster.unfresh,
         )
 
-    def _namespace(self, workload: Workload) -> Namespace:
-        found = self._snapshot.cluster.namespaces.get(workload.key.namespace)
-        return found if found is not None else Namespace(workload.key.namespace)
-
-    def _rule(self, governing: Governing) -> IdleRule:
-        """One IdleRule per policy and snapshot."""
-        policy = governing.policy
-        spec = policy.spec if policy is not None else None
-        found = self._rules.get(id(policy))
-        if found is None:
-            found = self._rules[id(policy)] = IdleRule.of(spec.idle if spec is not None else None)
-        return found
-
-    def _gang(self, pods: tuple[Pod, ...], rule: IdleRule, floor: Instant | None) -> Gang:
+    def _gang(self, facts: Facts, floor: Instant | None) -> Gang:
         snapshot = self._snapshot
         return Gang(
             now=snapshot.now,
-            pods=tuple(pod for pod in pods if pod.accelerators),
+            lineup=facts.lineup,
             book=snapshot.evidence,
-            rule=rule,
+            rule=facts.rules.idle,
             metrics=snapshot.metrics,
             interval_seconds=snapshot.settings.sample_interval_seconds,
             clock_floor=floor,
         )
 
 
+def _is_changed(workload: Workload) -> bool:
+    """Somebody changed its spec. An adopted one's generation would count our own pauses too."""
+    if workload.spec_hash:
+        return workload.spec_hash != workload.memory.spec_hash
+    return _is_news(workload.memory.conditions, workload.generation)
+
+
 def _is_news(conditions: Iterable[StoredCondition], generation: int) -> bool:
     """The spec has changed since status was written: every write carries the generation that it is about."""
     return all(condition.observed_generation != generation for condition in conditions)
-
-
-def _allowance(namespace: Namespace, governing: Governing) -> Allowance:
-    spec = governing.policy.spec if governing.policy is not None else None
-    if spec is None or spec.overrides is None:
-        return Allowance(never_pause_namespace=namespace.never_pause)
-    return Allowance(
-        never_pause_namespace=namespace.never_pause,
-        never_pause=spec.overrides.never_pause is Permission.Allowed,
-        max_keep_seconds=spec.overrides.max_keep_seconds,
-    )

@@ -12,15 +12,17 @@ from ebbtide.core.workload import Breaker, Instant, Namespace, Node, Pod, Stored
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A CostPolicy as stored; spec None: it cannot be read, `problem` says why."""
+    """A CostPolicy or ClusterCostPolicy as stored; spec None: it cannot be read, `problem` says why."""
 
     kind: str
     namespace: str
+    """Empty for a ClusterCostPolicy."""
     name: str
     uid: str
     created_at: Instant
     generation: int
     spec: CostPolicySpec | None
+    """Of a ClusterCostPolicy a ClusterCostPolicySpec."""
     problem: str = ""
     conditions: tuple[StoredCondition, ...] = ()
     status_fingerprint: str = ""
@@ -58,6 +60,8 @@ class MetricsHealth:
     as_of: Instant | None = None
     interval_problem: str = ""
     """The scrape targets' interval does not fit metrics.sampleIntervalSeconds."""
+    catching_up: bool = False
+    """Not up only because history is still being read, slice by slice, and so far without a problem."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ override, class and prices count; messages, percentages and times of measurement
 import json
 from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
+from hashlib import blake2b
 from typing import Any
 
 from ebbtide.core.conditions import Condition, Problem, conditions_of
@@ -24,7 +25,7 @@ MESSAGE, CONDITION_MESSAGE = 1024, 32_768
 REFRESH_SECONDS = 3600
 """Numbers that only grow are written again at most this often."""
 
-_WHOLE = ("policy", "jobName", "startTime", "override", "wouldBe", "gpus", "capacityClass")
+_WHOLE = ("policy", "jobName", "observedSpec", "startTime", "override", "wouldBe", "gpus", "capacityClass")
 _STILL_PLANNED = IDLE_VERDICTS | {Verdict.Unknown}
 """A planned step stands while nothing speaks against it, as a warning would."""
 _PROSE = frozenset({"message", "evidence"})
@@ -33,7 +34,7 @@ _COUNTS = ("selected", "idle", "paused", "nextEdge")
 
 
 def fingerprint(status: Mapping[str, Any]) -> str:
-    """The part of a status (of any of our kinds) whose change is worth a write, as one canonical string."""
+    """The part of a status (of any of our kinds) whose change is worth a write, as a digest of 32 hexadecimals."""
     idle, verdict, cost = (_mapping(status, name) for name in ("idle", "verdict", "cost"))
     conditions = [
         [it.get("type"), it.get("status"), it.get("reason"), it.get("observedGeneration")]
@@ -48,7 +49,9 @@ def fingerprint(status: Mapping[str, Any]) -> str:
         "cost": [cost.get("currency"), cost.get("hourly")],
         "conditions": sorted(conditions, key=str),
     }
-    return json.dumps(significant, sort_keys=True, separators=(",", ":"))
+    # A digest, because one is kept for every workload: the text itself has 700 bytes.
+    text = json.dumps(significant, sort_keys=True, separators=(",", ":"))
+    return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _mapping(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -62,6 +65,7 @@ def outline(decision: Decision) -> tuple[object, ...]:
     target = situation.target
     return (
         situation.workload.generation,
+        situation.workload.spec_hash,
         decision.judgement.verdict,
         decision.judgement.reason,
         decision.deciding,
@@ -92,7 +96,8 @@ def workload_status(decision: Decision, *, done: frozenset[Verb], problem: Probl
     verdict = _verdict(decision)
     status: dict[str, Any] = {
         "policy": _policy(decision.policy),
-        "jobName": situation.target.name if situation.target else None,
+        "jobName": situation.target.name if situation.target and not situation.workload.adopted else None,
+        "observedSpec": situation.workload.spec_hash or None,
         "startTime": stamp_seconds(_start_time(decision)),
         "verdict": verdict,
         "checks": [_check(it) for it in checks(decision)],
@@ -233,6 +238,7 @@ def _pause(record: PauseRecord | None, verdict: dict[str, Any]) -> dict[str, Any
         "countToday": record.count_today,
         "reverts": record.reverts,
         "message": _clipped(record.message) or None,
+        "original": record.original or None,
         "evidence": verdict if fresh else json.loads(record.evidence or "null"),
     }
     return {name: value for name, value in shown.items() if value is not None}

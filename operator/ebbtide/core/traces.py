@@ -1,30 +1,38 @@
-"""What all signals of one device left behind, packed: newest samples, gaps and stairs. Mutable in place."""
+"""What all signals of one device left behind, packed into two arrays: an object each would double the memory.
+
+Mutable in place. `head` has a fixed length: newest samples, oldest times, where the sections of `tail` end, and sums.
+`tail` holds what varies: the stairs of each activity signal, then the points of the energy counter.
+"""
 
 from array import array
-from collections.abc import Iterator
 from math import inf
 
 from ebbtide.core import series
 from ebbtide.core.series import NEVER, Gaps, Stairs
-from ebbtide.core.signal import ACTIVITY, POWER, SLOT, SLOTS, THRESHOLDS_PER_UNIT, Pace, Signal
+from ebbtide.core.signal import ACTIVITY, SLOT, SLOTS, THRESHOLDS_PER_UNIT, Pace, Signal
 from ebbtide.core.workload import Instant
 
-VALUE, FIRST = SLOTS, 2 * SLOTS
-"""Offsets in `head`: first the times of the newest samples by slot, then their values, then the oldest times."""
+VALUE, FIRST, ENDS = SLOTS, 2 * SLOTS, 3 * SLOTS
+"""Offsets in `head`: first the times of the newest samples by slot, then their values, the oldest times, the ends."""
+POINTS = len(ACTIVITY)
+"""The section of `tail` after those of the activity signals."""
+SUMS = ENDS + POINTS + 1
+CLEAN, HOLE, WORKED, BAD, HOT, DIFFERS, ODD = range(SUMS, SUMS + 7)
+"""Places in `head` of what DeviceEvidence and its Meter add up; the names are theirs."""
+_BLANK = array("d", [NEVER] * ENDS + [0.0] * (SUMS - ENDS) + [NEVER] * 7)
 
 
 class Traces:
-    """Answers about any window of any signal. One array for all signals: an object each would double the memory."""
+    """Answers about any window of any signal."""
 
-    __slots__ = ("gaps", "head", "pace", "stairs")
+    __slots__ = ("gaps", "head", "pace", "tail")
 
     def __init__(self, pace: Pace) -> None:
         self.pace = pace
-        self.head = array("d", [NEVER] * (3 * SLOTS))
+        self.head = _BLANK[:]
+        self.tail = array("d")
         self.gaps: list[Gaps] | None = None
         """By slot; None while no signal has a gap."""
-        self.stairs: list[Stairs | None] | None = None
-        """By slot, activity signals only; None while every newest value is the highest."""
 
     def last(self, signal: Signal) -> tuple[Instant, float] | None:
         """Newest valid sample as (time, value)."""
@@ -44,57 +52,56 @@ class Traces:
     def last_above(self, signal: Signal, limit: float) -> Instant:
         """Time of the newest sample of an activity signal strictly above the limit; NEVER if none."""
         slot = SLOT[signal]
-        if self.head[slot + VALUE] > limit:
-            return self.head[slot]
-        stairs = self._stairs_of(slot)
-        return series.last_above(stairs, limit) if stairs else NEVER
+        return self.head[slot] if self.head[slot + VALUE] > limit else series.last_above(self.section(slot), limit)
 
     def peak(self, signal: Signal, start: Instant) -> float | None:
         """Highest value of an activity signal newer than `start`; None without a sample there."""
         slot = SLOT[signal]
         if self.head[slot] <= start:
             return None
-        stairs = self._stairs_of(slot)
-        found = series.peak_after(stairs, start) if stairs else None
+        found = series.peak_after(self.section(slot), start)
         return self.head[slot + VALUE] if found is None else found
 
     def absence(self, signal: Signal, start: Instant, now: Instant) -> tuple[float, float]:
         """(missing seconds, longest hole) of a signal inside (start, now]."""
         slot, head = SLOT[signal], self.head
-        return series.absence(head[slot + FIRST], head[slot], self._gaps_of(slot), start, now, self.pace.interval)
+        return series.absence(head[slot + FIRST], head[slot], self.gaps_of(slot), start, now, self.pace.interval)
 
     def hole_end_of(self, signal: Signal, start: Instant) -> Instant:
         """End of the last hole above three intervals after `start`, which the first sample may end; NEVER if none."""
         slot = SLOT[signal]
-        return series.hole_end(self.head[slot + FIRST], self._gaps_of(slot), start, self.pace.hole)
+        return series.hole_end(self.head[slot + FIRST], self.gaps_of(slot), start, self.pace.hole)
 
-    def holes(self, signal: Signal, start: Instant, now: Instant) -> Iterator[tuple[Instant, Instant]]:
-        """Gaps of a signal that lie wholly inside [start, now]."""
-        gaps = self._gaps_of(SLOT[signal])
-        for left in range(0, len(gaps), 2):
-            if start <= gaps[left] and gaps[left + 1] <= now:
-                yield gaps[left], gaps[left + 1]
+    def gaps_of(self, slot: int) -> Gaps:
+        """The gaps of one signal; equal ones of several signals are one object."""
+        return () if self.gaps is None else self.gaps[slot]
+
+    def section(self, section: int) -> Stairs:
+        """A copy of one section of `tail`."""
+        begin, end = self._bounds(section)
+        return self.tail[begin:end]
 
     def forget(self, before: Instant) -> None:
         """Drop what no window that starts at `before` or later needs."""
         if self.gaps is not None:
             kept = [_recent(gaps, before, self.pace.hole) for gaps in self.gaps]
             self.gaps = kept if any(kept) else None
-        if self.stairs is not None:
-            scales = zip(self.stairs, THRESHOLDS_PER_UNIT, strict=True)
-            thin = [series.thinned(stairs, before, scale) if stairs else None for stairs, scale in scales]
-            self.stairs = thin if any(thin) else None
+        for slot, scale in enumerate(THRESHOLDS_PER_UNIT):
+            stairs = self.section(slot)
+            if stairs:
+                self._put(slot, series.thinned(stairs, before, scale))
+        self.tail = self.tail[:]  # to its length: growing leaves room at the end
 
     def _append_gap(self, slot: int, last: Instant, at: Instant) -> None:
         """A newer sample after a gap; without a last one it is the first of its signal."""
         if last == NEVER:
             self.head[slot + FIRST] = at
         else:
-            self._set_gaps(slot, (*self._gaps_of(slot), last, at))
+            self._set_gaps(slot, (*self.gaps_of(slot), last, at))
 
     def _fill_gap(self, slot: int, at: Instant) -> bool:
         """A late sample; True if it changed first or gaps."""
-        first, gaps = self.head[slot + FIRST], self._gaps_of(slot)
+        first, gaps = self.head[slot + FIRST], self.gaps_of(slot)
         changed = series.with_sample(gaps, first, at, self.pace.gap)
         if changed is gaps and at >= first:
             return False
@@ -105,39 +112,47 @@ class Traces:
 
     def _step(self, slot: int, last: Instant, previous: float, value: float) -> None:
         """A newer sample of an activity signal: the former newest becomes a stair, or is hidden with others."""
+        begin, end = self._bounds(slot)
         if value < previous:
-            self._stairs(slot).extend((last, previous))
-        elif value > previous and self.stairs is not None:
-            series.climb(self._stairs(slot), value)
+            self.tail[end:end] = array("d", (last, previous))
+            self._shift(slot, 2)
+        elif end > begin:
+            kept = series.climbed(self.tail, begin, end, value)
+            if kept < end:
+                self.tail = self.tail[:kept] + self.tail[end:]  # a new one: in place it would keep what it had
+                self._shift(slot, kept - end)
 
     def _step_late(self, slot: int, at: Instant, value: float) -> None:
         """A sample of an activity signal that is not newer than the newest, but higher."""
+        stairs = self.section(slot)
         if at < self.head[slot]:
-            series.insert(self._stairs(slot), at, value)
-            return
-        self.head[slot + VALUE] = value
-        series.climb(self._stairs(slot), value)
+            series.insert(stairs, at, value)
+        else:
+            self.head[slot + VALUE] = value
+            del stairs[series.climbed(stairs, 0, len(stairs), value) :]
+        self._put(slot, stairs)
 
-    def _gaps_of(self, slot: int) -> Gaps:
-        return () if self.gaps is None else self.gaps[slot]
+    def _put(self, section: int, content: Stairs) -> None:
+        """Replace one section of `tail`."""
+        begin, end = self._bounds(section)
+        self.tail[begin:end] = content
+        self._shift(section, len(content) - (end - begin))
+
+    def _bounds(self, section: int) -> tuple[int, int]:
+        head = self.head
+        return int(head[ENDS + section - 1]) if section else 0, int(head[ENDS + section])
+
+    def _shift(self, section: int, by: int) -> None:
+        """A section grew by so many numbers: it and those after it end later."""
+        if by:
+            for place in range(ENDS + section, SUMS):
+                self.head[place] += by
 
     def _set_gaps(self, slot: int, gaps: Gaps) -> None:
         """Signals of one scrape share their gaps: one tuple for all that are equal."""
         if self.gaps is None:
             self.gaps = [()] * SLOTS
         self.gaps[slot] = next((known for known in self.gaps if known == gaps), gaps)
-
-    def _stairs_of(self, slot: int) -> "Stairs | None":
-        return self.stairs[slot] if self.stairs is not None and slot < POWER else None
-
-    def _stairs(self, slot: int) -> Stairs:
-        """The stairs of a signal, to change them."""
-        if self.stairs is None:
-            self.stairs = [None] * len(ACTIVITY)
-        found = self.stairs[slot]
-        if found is None:
-            found = self.stairs[slot] = array("d")
-        return found
 
 
 def _recent(gaps: Gaps, before: Instant, hole: float) -> Gaps:

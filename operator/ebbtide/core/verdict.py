@@ -6,12 +6,23 @@ for what is written or shown.
 
 from typing import Final
 
-from ebbtide.core.decision import Judgement
+from ebbtide.core.at_work import busy_now, span_if_used
+from ebbtide.core.decision import Judgement, Verdict
 from ebbtide.core.gang import Gang, Tally, tally_of
 from ebbtide.core.idle_rule import IdleRule
+from ebbtide.core.reason import Reason
 from ebbtide.core.spotless import is_spotless
 from ebbtide.core.verdict_case import Case, Check, Hit, first
-from ebbtide.core.verdict_checks import active, all_stalled, failing, idle, no_running_pod, stalled, starting
+from ebbtide.core.verdict_checks import (
+    active,
+    all_stalled,
+    busy_sentence,
+    failing,
+    idle,
+    no_running_pod,
+    stalled,
+    starting,
+)
 from ebbtide.core.verdict_describe import described
 from ebbtide.core.verdict_unknown import (
     attribution_untrusted,
@@ -27,6 +38,7 @@ from ebbtide.core.verdict_unknown import (
     stale_metrics,
     wrong_owner,
 )
+from ebbtide.core.workload import Instant
 
 __all__ = ["CHECKS", "Gang", "IdleRule", "describe", "judge", "judge_thoroughly"]
 
@@ -60,7 +72,13 @@ CHECKS: Final = (*OPENING, *DOUBTS, *CLOSING)
 
 
 def judge(gang: Gang) -> Judgement:
-    """Verdict, reason and idle clock of a gang; devices, peak, coverage and families stay empty (see `describe`)."""
+    """Verdict, reason and idle clock of a gang; devices, peak, coverage and families stay empty (see `describe`).
+
+    So does the idle clock of a gang that plainly works, and its last busy sample is that of one of its devices.
+    """
+    busy_at = busy_now(gang)
+    if busy_at is not None:
+        return _at_work(gang, busy_at)
     tally = tally_of(gang)
     case = Case(tally)
     hit = first(OPENING, case)
@@ -70,19 +88,31 @@ def judge(gang: Gang) -> Judgement:
 
 
 def judge_thoroughly(gang: Gang) -> Judgement:
-    """The same without the short cut: every check looks at every device."""
+    """The same without short cuts: every check looks at every device."""
     case = Case(tally_of(gang))
     return _judgement(case.tally, first(CHECKS, case) or idle(case))
 
 
 def describe(gang: Gang, judgement: Judgement) -> Judgement:
     """The judgement with the numbers that explain it, of the same gang at the same instant."""
-    return described(tally_of(gang), judgement, _judge_one)
+    whole = judge_thoroughly(gang) if judgement.verdict is Verdict.Active else judgement
+    return described(tally_of(gang), whole, _judge_one)
 
 
 def _judge_one(case: Case) -> Hit:
     """What one device of a gang shows by itself: its pod may have others."""
     return first([check for check in CHECKS if check is not metrics_missing], case) or idle(case)
+
+
+def _at_work(gang: Gang, busy_at: Instant) -> Judgement:
+    span = span_if_used(gang)
+    return Judgement(
+        verdict=Verdict.Active,
+        reason=Reason.GPUActive,
+        message=busy_sentence(busy_at, gang.now, span),
+        span_seconds=span,
+        after_seconds=float(gang.rule.after_seconds),
+    )
 
 
 def _judgement(tally: Tally, hit: Hit) -> Judgement:

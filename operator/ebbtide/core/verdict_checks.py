@@ -8,16 +8,17 @@ from ebbtide.core.reason import Reason
 from ebbtide.core.stall import is_stalled
 from ebbtide.core.verdict_case import Case, Hit
 from ebbtide.core.wording import clock, count, duration
+from ebbtide.core.workload import Instant
 
 
 def no_running_pod(case: Case) -> Hit | None:
     """Nothing holds an accelerator: no pod requests one, or none is bound to a node yet."""
-    pods = [pod for pod in case.tally.gang.pods if pod.accelerators]
-    if not pods:
+    lineup = case.tally.gang.lineup
+    if not lineup.pods:
         return Hit(Verdict.NotApplicable, Reason.NoAccelerator, "no pod holds an accelerator")
-    if any(pod.node for pod in pods):
+    if lineup.bound:
         return None
-    return Hit(Verdict.NotApplicable, Reason.Unschedulable, f"{count(len(pods), 'pod')} not bound to a node yet")
+    return Hit(Verdict.NotApplicable, Reason.Unschedulable, f"{count(len(lineup.pods), 'pod')} not bound to a node yet")
 
 
 def active(case: Case) -> Hit | None:
@@ -28,9 +29,13 @@ def active(case: Case) -> Hit | None:
     if tally.worked_at <= tally.edge and all(is_stalled(window) for window in case.windows if window.busy):
         return None
     reason = Reason.GPUActive if tally.busy_now else Reason.RecentlyActive
-    now = tally.gang.now
-    since = f"{clock(tally.busy_at, now)}, {duration(now - tally.busy_at)} ago"
-    return Hit(Verdict.Active, reason, f"last busy sample at {since}; idle after {duration(tally.span)} without one")
+    return Hit(Verdict.Active, reason, busy_sentence(tally.busy_at, tally.gang.now, tally.span))
+
+
+def busy_sentence(at: Instant, now: Instant, span: float) -> str:
+    """Like "last busy sample at 14:03:30Z, 20 s ago; idle after 50 min without one"."""
+    since = f"{clock(at, now)}, {duration(now - at)} ago"
+    return f"last busy sample at {since}; idle after {duration(span)} without one"
 
 
 def failing(case: Case) -> Hit | None:

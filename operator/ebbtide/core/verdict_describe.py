@@ -1,7 +1,8 @@
 """The numbers behind a judgement: worked out only for what is written or shown."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ebbtide.core.decision import DeviceFinding, Judgement, Verdict
 from ebbtide.core.device_window import Window
@@ -52,8 +53,8 @@ def _families(windows: list[Window]) -> tuple[str, ...]:
 def _singles(tally: Tally) -> Iterator[Tally]:
     """The tally once per device: its own samples and holes, the gang's patience."""
     gang = tally.gang
-    for pod in gang.pods:
-        if pod.accelerators and pod.ready_since is not None:
+    for pod in gang.lineup.pods:
+        if pod.ready_since is not None:
             for device in heard(gang.book.devices(pod.namespace, pod.name), pod.ready_since):
                 yield _single(tally, pod, pod.ready_since, device)
 

@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from ebbtide.core.reason import Reason
 
 Instant: TypeAlias = float
 """Seconds since the Unix epoch, UTC."""
+OWN_WORKLOADS: Final = frozenset({"TrainingJob", "InferenceServer"})
+"""Kinds of work that are ours: they carry their own status."""
 
 
 class KindClass(StrEnum):
@@ -123,9 +125,10 @@ class Target:
     resource_version: str
     created_at: Instant
     suspended: bool
+    """The lever stands at stopped: a Job is suspended, a Deployment has 0 replicas."""
     restore: Restore | None
     restore_unreadable: str
-    """Why the restore annotation cannot be used (unknown version, other kind or name); empty when fine or absent."""
+    """Why the restore annotation cannot be used (unknown version, not JSON); empty when fine or absent."""
     active: int
     ready: int
     succeeded: int
@@ -133,6 +136,10 @@ class Target:
     finished: Reason | None
     """JobCompleted, JobFailed or RetriesExhausted once terminal."""
     finished_at: Instant | None
+    restore_misplaced: str = ""
+    """Why the restore annotation belongs to another object: a copy, to be removed; empty when it does not."""
+    held: bool = False
+    """Suspended since its creation, by the annotation ebbtide.dev/hold: ours to start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +196,8 @@ class PauseRecord:
     """The sentence with the numbers that led to it."""
     evidence: str = ""
     """status.verdict as it was at the pause, in JSON: the proof outlives the pods it was measured on."""
+    original: str = ""
+    """Adopted workloads: the fields of the restore annotation, in JSON; `kubectl rollout undo` can take that away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +222,28 @@ class Memory:
     """When the numbers in status were last written."""
     fingerprint: str = ""
     """core.status.fingerprint of the stored status: equal means nothing worth a write."""
+    spec_hash: str = ""
+    """Adopted workloads: Workload.spec_hash when status was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusObject:
+    """The object of ours that carries a workload's status: the TrainingJob itself, or an AdoptedWorkload."""
+
+    kind: str
+    name: str
+    uid: str
+    version: str = ""
+    """resourceVersion as it was seen; empty: not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """One piece of work with its lever, the human's word and what its status remembers."""
+    """One piece of work with its lever, the human's word and what its status remembers.
+
+    An adopted one (Job, Deployment) is the object that carries the lever: `uid` is `target.uid`, and its memory comes
+    from the AdoptedWorkload of that UID.
+    """
 
     key: WorkloadKey
     uid: str
@@ -242,6 +268,21 @@ class Workload:
     invalid: tuple[str, str] | None = None
     """(field path, what is wrong) of a stored object that cannot be read: Accepted=False, UnknownValue."""
     deleting: bool = False
+    status_object: StatusObject | None = None
+    """None: its AdoptedWorkload is not created yet."""
+    unsupported: str = ""
+    """Why Ebbtide only reports it: "controlled by JobSet x, ..."; empty when it can be paused."""
+    scratch: bool = False
+    """Its pods have an emptyDir, and it is of a kind whose pods come back without one's content."""
+    checkpointed_at: Instant | None = None
+    """The annotation ebbtide.dev/checkpointed-at of the workload itself."""
+    spec_hash: str = ""
+    """Adopted workloads: their spec without the lever, hashed; empty for our own kinds, which have a generation."""
+
+    @property
+    def adopted(self) -> bool:
+        """Somebody else created it: it is not of a kind of ours."""
+        return self.key.kind not in OWN_WORKLOADS
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ebbtide.core.decision import Action, Actor, Decision, Verb
+from ebbtide.core.governing import CLUSTER_KIND
 from ebbtide.core.snapshot import ClusterState, Policy
 from ebbtide.core.workload import Instant, Workload, WorkloadKey
 from ebbtide.objects import outcomes
@@ -20,11 +21,17 @@ class KubernetesCluster:
         self._inventory, self._executor, self._unfresh = inventory, executor, unfresh
         self._seen: dict[WorkloadKey, Workload] = {}
         self._policies: dict[tuple[str, str], Policy] = {}
+        self._versions: dict[str, str] = {}
+        """UID to version of the objects that carry the statuses of workloads, as they were seen."""
+        self._told: dict[str, str] = {}
+        """UID to version of what was told since the last observation: one tick may tell twice."""
 
     async def observe(self) -> ClusterState:
         """The stores now; never asks the API server."""
         state = self._inventory.state(self._unfresh())
         self._seen = {workload.key: workload for workload in state.workloads}
+        self._versions = {told.uid: told.version for it in state.workloads if (told := it.status_object)}
+        self._told = {}
         self._policies = {(policy.namespace, policy.reference): policy for policy in state.policies}
         return state
 
@@ -46,10 +53,11 @@ class KubernetesCluster:
             return ""
         if now.labels != seen.labels:
             return f"{action.workload}: its labels changed since this was decided"
-        policy = self._policies.get((action.workload.namespace, action.policy))
+        of_cluster = action.policy.startswith(f"{CLUSTER_KIND}/")
+        policy = self._policies.get(("" if of_cluster else action.workload.namespace, action.policy))
         if policy is None:
             return ""
-        present = self._inventory.policies.get(policy.uid)
+        present = self._inventory.policy(policy.uid)
         same = present is not None and present.generation == policy.generation
         return "" if same else f"{action.policy} changed since this was decided"
 
@@ -57,7 +65,11 @@ class KubernetesCluster:
         """Apply one status, unless the object was replaced by one of the same name."""
         if not self._inventory.has(write.kind, write.uid):
             return outcomes.conflict(f"{write.kind} {write.name} was deleted since it was seen")
-        return await self._executor.write_status(write)
+        version = self._told.get(write.uid) or self._versions.get(write.uid, "")
+        outcome = await self._executor.write_status(write, version)
+        if outcome.version:
+            self._told[write.uid] = outcome.version
+        return outcome
 
     async def write_breaker(self, open_until: Instant) -> Outcome:
         """Put the breaker's end on the leader Lease."""

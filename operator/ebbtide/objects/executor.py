@@ -1,40 +1,42 @@
 """The only writer. One action in, one outcome out; errors are outcomes and never exceptions."""
 
-import asyncio
 import logging
 import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from ebbtide.api import labels as keys
 from ebbtide.api.parsing import Invalid
-from ebbtide.core.decision import Action, Verb
-from ebbtide.core.workload import Attribution, Instant, Target, Workload
+from ebbtide.core.adoption import attribution_labels
+from ebbtide.core.decision import Action, Actor, Verb
+from ebbtide.core.workload import Instant, Target, Workload
 from ebbtide.objects import outcomes
 from ebbtide.objects.api_server import ApiServer
 from ebbtide.objects.document import Document
 from ebbtide.objects.errors import ApiError
 from ebbtide.objects.events import Repeats, event
+from ebbtide.objects.inventory import wish
+from ebbtide.objects.labelling import PodLabels, missing_labels
 from ebbtide.objects.levers import patches
+from ebbtide.objects.levers.deployment import DeploymentLever
 from ebbtide.objects.levers.job import JobLever
 from ebbtide.objects.levers.lever import Lever
 from ebbtide.objects.levers.patches import Note, Step
-from ebbtide.objects.resources import BY_KIND, EVENTS, JOBS, LEASES, SERVICES, TRAINING_JOBS, Resource
+from ebbtide.objects.patching import MANAGER, Patching
+from ebbtide.objects.register import Register
+from ebbtide.objects.resources import BY_KIND, DEPLOYMENTS, EVENTS, JOBS, LEASES, SERVICES, TRAINING_JOBS, Resource
 from ebbtide.objects.training_job import owned
 from ebbtide.objects.views_meta import rfc3339
+from ebbtide.objects.views_training_job import decode_training_job
 from ebbtide.objects.writing import CrashPoint, Gate, NotLeaderError, TokenBucket
 from ebbtide.ports import EventNote, Leadership, Outcome, OutcomeKind, StatusWrite
 
-MANAGER: Final = "ebbtide"
-"""Field manager of our own objects, and of levers while we hold them."""
 STATUS_MANAGER: Final = "ebbtide-status"
 
-LEVERS: Final[Mapping[str, Lever]] = {JOBS.kind: JobLever()}
-
-_CONFLICT: Final = 409
-_GIVE_UP_ATTEMPTS: Final = 5
-_GIVE_UP_SECONDS: Final = 0.1
+LEVERS: Final[Mapping[str, Lever]] = {JOBS.kind: JobLever(), DEPLOYMENTS.kind: DeploymentLever()}
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +62,12 @@ class Executor:
         self._lease = (lease_namespace, lease_name)
         self._instance = instance or socket.gethostname()
         self._repeats = Repeats(clock)
-        self._gate = Gate(leadership, TokenBucket(writes_per_second, burst), crash or CrashPoint.from_environment())
+        self._gate = gate = Gate(
+            leadership, TokenBucket(writes_per_second, burst), crash or CrashPoint.from_environment()
+        )
+
+        self._register, self._patching = Register(client, gate), Patching(client, gate)
+        self._pod_labels = PodLabels(client, self._patching)
 
     @property
     def writes(self) -> int:
@@ -73,23 +80,27 @@ class Executor:
             return outcomes.OBSERVED
         return await self._guarded(lambda: self._do(action, workload))
 
-    async def write_status(self, write: StatusWrite) -> Outcome:
-        """The whole status by server-side apply. It goes by name: the API server ignores a UID here (seen on 1.36)."""
+    async def write_status(self, write: StatusWrite, version: str = "") -> Outcome:
+        """The whole status by server-side apply. It goes by name: the API server ignores a UID here (seen on 1.36).
+
+        `version`: the object as the decision saw it. With any other the API server answers 409, an apply included: what
+        another replica has told since is not undone.
+        """
         resource = BY_KIND[write.kind]
         body = {
             "apiVersion": resource.api_version,
             "kind": resource.kind,
-            "metadata": {"name": write.name},
+            "metadata": {"name": write.name} | ({"resourceVersion": version} if version else {}),
             "status": write.status,
         }
 
         async def send() -> Outcome:
-            await self._gate.send(
+            told = await self._gate.send(
                 lambda: self._client.apply(
                     resource, write.namespace, write.name, body, manager=STATUS_MANAGER, subresource="status"
                 )
             )
-            return outcomes.DONE
+            return Outcome(OutcomeKind.Done, version=told.get("metadata", {}).get("resourceVersion", ""))
 
         return await self._guarded(send)
 
@@ -130,15 +141,35 @@ class Executor:
             case Verb.Create:
                 return await self._create(action, workload)
             case Verb.Pause | Verb.Hold:
-                note = self._note(action)
-                return await self._move(workload, lambda document, lever: patches.stop(document, lever, note))
+                return await self._stop(action, workload)
             case Verb.Resume | Verb.Start:
-                return await self._move(workload, lambda document, lever: _start(action, document, lever))
+                return await self._move(workload, lambda document, lever: _start(action, workload, document, lever))
             case Verb.Forget:
                 return await self._move(workload, lambda document, _: patches.forget(document))
+            case Verb.Adopt | Verb.Discard | Verb.Label:
+                return await self._keep_house(action, workload)
 
     def _note(self, action: Action) -> Note:
         return Note(self._clock(), str(action.by), action.policy, str(action.reason))
+
+    async def _stop(self, action: Action, workload: Workload) -> Outcome:
+        if changed := await self._asked_again(workload):
+            return outcomes.conflict(changed)
+        note = self._note(action)
+        return await self._move(workload, lambda document, lever: patches.stop(document, lever, note))
+
+    async def _asked_again(self, workload: Workload) -> str:
+        """Why a stop is decided again: what its user wants has changed, and a watch that is mute did not tell.
+
+        Where the lever lies on the user's own object, `_move` reads that.
+        """
+        key = workload.key
+        if key.kind != TRAINING_JOBS.kind:
+            return ""
+        document = await self._client.get(TRAINING_JOBS, key.namespace, key.name)
+        uid, now = decode_training_job(msgspec.json.encode(document))
+        same = uid == workload.uid and wish(now) == wish(workload)
+        return "" if same else f"{key}: its owner changed it since this was decided"
 
     async def _move(self, workload: Workload, step: Callable[[Document, Lever], Step]) -> Outcome:
         """Read the target, make sure that it is what the decision saw, send one patch."""
@@ -152,43 +183,22 @@ class Executor:
         planned = step(document, lever)
         if not planned.patch:
             return (outcomes.rejected if planned.refused else outcomes.unchanged)(planned.message)
-        after = await self._patch(lever.resource, document, planned)
-        await self._give_up_fields(lever.resource, after)
+        await self._patching.move(lever.resource, document, planned)
         return Outcome(OutcomeKind.Done, planned.message)
 
-    async def _patch(self, resource: Resource, document: Document, step: Step) -> Document:
-        meta = document["metadata"]
-        return await self._gate.send(
-            lambda: self._client.merge_patch(
-                resource, meta.get("namespace", ""), meta["name"], step.patch, manager=MANAGER
-            )
-        )
+    async def _keep_house(self, action: Action, workload: Workload) -> Outcome:
+        if action.verb is Verb.Label:
+            return await self._label(action, workload)
+        is_new = action.verb is Verb.Adopt
+        return await (self._register.adopt(workload) if is_new else self._register.discard(workload))
 
-    async def _give_up_fields(self, resource: Resource, document: Document) -> None:
-        """Once nothing is stored on an object of a user, own nothing of it: else their next apply is a conflict.
-
-        The object's own controller writes its status at just that moment, so this is tried a few times. What it misses
-        all the same, the next resume of that object gives up; the start itself is done either way.
-        """
-        meta = document["metadata"]
-        try:
-            for attempt in range(_GIVE_UP_ATTEMPTS):
-                step = _without_our_fields(document)
-                if not step.patch or await self._was_patched(resource, document, step):
-                    return
-                await asyncio.sleep(_GIVE_UP_SECONDS * attempt)
-                document = await self._client.get(resource, meta.get("namespace", ""), meta["name"])
-        except (ApiError, NotLeaderError) as error:
-            _log.warning("%s %s: fields stay owned by %s: %s", resource.kind, meta["name"], MANAGER, error)
-
-    async def _was_patched(self, resource: Resource, document: Document, step: Step) -> bool:
-        try:
-            await self._patch(resource, document, step)
-        except ApiError as error:
-            if error.status == _CONFLICT:
-                return False
-            raise
-        return True
+    async def _label(self, action: Action, workload: Workload) -> Outcome:
+        labels = attribution_labels(workload.attribution)
+        outcome = await self._move(workload, lambda document, _: missing_labels(document, labels))
+        if not action.pods or outcome.kind not in {OutcomeKind.Done, OutcomeKind.Unchanged}:
+            return outcome
+        await self._pod_labels.label(workload.key.namespace, action.pods, labels)
+        return outcomes.DONE
 
     async def _create(self, action: Action, workload: Workload) -> Outcome:
         key = workload.key
@@ -198,7 +208,7 @@ class Executor:
         if document["metadata"].get("generation", 0) != workload.generation:
             return outcomes.conflict(f"{key}: its spec changed since it was seen")
         held = self._note(action) if action.suspended else None
-        wanted = owned({"kind": TRAINING_JOBS.kind, **document}, _by_label(workload.attribution), held)
+        wanted = owned({"kind": TRAINING_JOBS.kind, **document}, attribution_labels(workload.attribution), held)
         if isinstance(wanted, Invalid):
             return outcomes.rejected(str(wanted))
         if wanted.service is not None:
@@ -243,16 +253,11 @@ class Executor:
             return Outcome(OutcomeKind.Failed, repr(error))
 
 
-def _without_our_fields(document: Document) -> Step:
-    annotations = document["metadata"].get("annotations") or {}
-    if patches.is_ours(document) or keys.RESTORE in annotations:
-        return Step(message="is ours while it is held")
-    return patches.without_our_fields(document, MANAGER)
-
-
-def _start(action: Action, document: Document, lever: Lever) -> Step:
-    """Without a stored original only what is ours starts, or what a human asks for by name."""
-    return patches.start(document, lever, without_original=patches.is_ours(document) or str(action.by) == "User")
+def _start(action: Action, workload: Workload, document: Document, lever: Lever) -> Step:
+    """Without a stored original only what is ours or was held starts, or what a human asks for by name."""
+    anyway = patches.is_ours(document) or patches.is_held(document) or action.by is Actor.User
+    remembered = workload.target.restore if workload.target and workload.adopted else None
+    return patches.start(document, lever, without_original=anyway, remembered=remembered)
 
 
 def _changed(document: Document, target: Target) -> str:
@@ -270,15 +275,3 @@ def _leaves_soon(document: Document, owner_kind: str) -> bool:
     meta = document["metadata"]
     owned_before = any(one.get("kind") == owner_kind for one in meta.get("ownerReferences") or ())
     return owned_before or "deletionTimestamp" in meta
-
-
-def _by_label(attribution: Attribution) -> dict[str, str]:
-    values = (
-        attribution.team,
-        attribution.project,
-        attribution.model,
-        attribution.model_version,
-        attribution.cost_center,
-        attribution.environment,
-    )
-    return {key: value for key, value in zip(keys.ATTRIBUTION.values(), values, strict=True) if value}

@@ -17,6 +17,8 @@ class Resource:
     plural: str
     kind: str
     namespaced: bool = True
+    metadata_only: bool = False
+    """Read without spec and status: asked for as PartialObjectMetadata."""
 
     @property
     def api_version(self) -> str:
@@ -40,7 +42,10 @@ PODS: Final = Resource("", "v1", "pods", "Pod")
 NODES: Final = Resource("", "v1", "nodes", "Node", namespaced=False)
 NAMESPACES: Final = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 SERVICES: Final = Resource("", "v1", "services", "Service")
+PERSISTENT_VOLUME_CLAIMS: Final = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 JOBS: Final = Resource("batch", "v1", "jobs", "Job")
+DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
+REPLICA_SETS: Final = Resource("apps", "v1", "replicasets", "ReplicaSet", metadata_only=True)
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 EVENTS: Final = Resource("events.k8s.io", "v1", "events", "Event")
 ACCESS_REVIEWS: Final = Resource(
@@ -48,9 +53,11 @@ ACCESS_REVIEWS: Final = Resource(
 )
 TRAINING_JOBS: Final = Resource(GROUP, VERSION, "trainingjobs", "TrainingJob")
 COST_POLICIES: Final = Resource(GROUP, VERSION, "costpolicies", "CostPolicy")
+CLUSTER_COST_POLICIES: Final = Resource(GROUP, VERSION, "clustercostpolicies", "ClusterCostPolicy", namespaced=False)
+ADOPTED_WORKLOADS: Final = Resource(GROUP, VERSION, "adoptedworkloads", "AdoptedWorkload")
 PRICE_CATALOGS: Final = Resource(GROUP, VERSION, "pricecatalogs", "PriceCatalog", namespaced=False)
 
-OWN: Final = (TRAINING_JOBS, COST_POLICIES, PRICE_CATALOGS)
+OWN: Final = (TRAINING_JOBS, COST_POLICIES, CLUSTER_COST_POLICIES, ADOPTED_WORKLOADS, PRICE_CATALOGS)
 """Kinds defined by Ebbtide's CRDs."""
 
-BY_KIND: Final = {resource.kind: resource for resource in (*OWN, JOBS, PODS, SERVICES, NODES, NAMESPACES)}
+BY_KIND: Final = {resource.kind: resource for resource in (*OWN, JOBS, DEPLOYMENTS, PODS, SERVICES, NODES, NAMESPACES)}

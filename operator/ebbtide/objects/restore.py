@@ -20,6 +20,8 @@ class Unusable:
     message: str
     newer: bool = False
     """Written by a version that may know what we do not: nothing of the object is touched."""
+    misplaced: bool = False
+    """It belongs to another object: a copy."""
 
 
 def read(annotations: Mapping[str, str] | None, kind: str, name: str) -> Restore | Unusable | None:
@@ -35,7 +37,8 @@ def read(annotations: Mapping[str, str] | None, kind: str, name: str) -> Restore
     if version != VERSION:
         return Unusable(f"{RESTORE} has version {version!r}, this Ebbtide knows {VERSION}", newer=True)
     if (stored.get("kind"), stored.get("name")) != (kind, name):
-        return Unusable(f"{RESTORE} belongs to {stored.get('kind')}/{stored.get('name')}, not to {kind}/{name}")
+        message = f"{RESTORE} belongs to {stored.get('kind')}/{stored.get('name')}, not to {kind}/{name}"
+        return Unusable(message, misplaced=True)
     try:
         return _parsed(stored)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -1,19 +1,21 @@
 """Jobs: JSON to `Target`, and their store with the index by name."""
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
-from ebbtide.api.labels import GROUP, RESTORE
+from ebbtide.api.labels import GROUP, HOLD, RESTORE
 from ebbtide.core.reason import Reason
-from ebbtide.core.workload import Instant, Restore, Target
-from ebbtide.objects import restore
+from ebbtide.core.workload import Instant, KindClass, Target, Workload
 from ebbtide.objects.document import Json
 from ebbtide.objects.resources import JOBS, TRAINING_JOBS
 from ebbtide.objects.store import Store
+from ebbtide.objects.views_foreign import Shape, Template, foreign, is_news, spec_hash
 from ebbtide.objects.views_meta import Condition, ObjectMeta, find, instant
+from ebbtide.objects.views_restore import found_restore
 
 RETRIES_USED_UP: Final = ("BackoffLimitExceeded", "MaxFailedIndexesExceeded", "FailedIndexes")
 
@@ -25,9 +27,18 @@ class OwnedJob:
     target: Target
     controller_uid: str
     controller_kind: str
+    foreign: Workload | None = None
+    """The workload that it is, where it is not of a kind of ours."""
 
 
 class _Spec(msgspec.Struct, gc=False):
+    suspend: bool | None = None
+    parallelism: int | None = None
+    completions: int | None = None
+    template: Template | None = None
+
+
+class _Suspension(msgspec.Struct, gc=False):
     suspend: bool | None = None
 
 
@@ -42,20 +53,41 @@ class _Status(msgspec.Struct, rename="camel", gc=False):
 
 class _Job(msgspec.Struct, gc=False):
     metadata: ObjectMeta
-    spec: _Spec
+    spec: msgspec.Raw
     status: _Status | None = None
 
 
 _DECODER: Final = msgspec.json.Decoder(_Job)
+_SPEC: Final = msgspec.json.Decoder(_Spec)
+_SUSPENSION: Final = msgspec.json.Decoder(_Suspension)
 
 
 def decode_job(raw: Json) -> tuple[str, OwnedJob]:
     """One Job."""
     seen = _DECODER.decode(raw)
-    meta, status, controller = seen.metadata, seen.status or _Status(), seen.metadata.controller
-    stored, unreadable = _restore(meta)
+    meta, controller = seen.metadata, seen.metadata.controller
+    ours = controller is not None and controller.api_version.startswith(f"{GROUP}/")
+    spec = None if ours else _SPEC.decode(seen.spec)
+    target = _target(meta, _SUSPENSION.decode(seen.spec) if spec is None else spec, seen.status or _Status())
+    return meta.uid, OwnedJob(
+        target,
+        controller.uid if controller else "",
+        controller.kind if controller else "",
+        None if spec is None else foreign(meta, target, _shape(spec, seen.spec)),
+    )
+
+
+def _shape(spec: _Spec, raw: msgspec.Raw) -> Shape:
+    """Parallelism 0 is a stop of the user's own; the gang is as large as the pods that may run at once."""
+    parallel = 1 if spec.parallelism is None else spec.parallelism
+    workers = parallel if spec.completions is None else min(parallel, spec.completions)
+    return Shape(KindClass.RunToCompletion, workers, spec.template or Template(), spec_hash(raw, "suspend"))
+
+
+def _target(meta: ObjectMeta, spec: _Spec | _Suspension, status: _Status) -> Target:
+    stored, words = found_restore(meta, JOBS.kind), meta.annotations or {}
     finished, finished_at = _finished(status)
-    target = Target(
+    return Target(
         api_version=JOBS.api_version,
         kind=JOBS.kind,
         namespace=sys.intern(meta.namespace),
@@ -63,25 +95,18 @@ def decode_job(raw: Json) -> tuple[str, OwnedJob]:
         uid=sys.intern(meta.uid),
         resource_version=meta.resource_version,
         created_at=meta.created_at,
-        suspended=bool(seen.spec.suspend),
-        restore=stored,
-        restore_unreadable=unreadable,
+        suspended=bool(spec.suspend),
+        restore=stored.restore,
+        restore_unreadable=stored.unreadable,
         active=status.active or 0,
         ready=status.ready or 0,
         succeeded=status.succeeded or 0,
         failed=status.failed or 0,
         finished=finished,
         finished_at=finished_at,
+        restore_misplaced=stored.misplaced,
+        held=bool(spec.suspend) and RESTORE not in words and words.get(HOLD) == "true",
     )
-    return meta.uid, OwnedJob(target, controller.uid if controller else "", controller.kind if controller else "")
-
-
-def _restore(meta: ObjectMeta) -> tuple[Restore | None, str]:
-    """Controllers copy annotations to what they own: on such a copy a restore means nothing."""
-    stored, owner = restore.read(meta.annotations, JOBS.kind, meta.name), meta.controller
-    if stored and owner and not owner.api_version.startswith(f"{GROUP}/"):
-        return None, f"{RESTORE} stands on a Job that {owner.kind} controls"
-    return (None, stored.message) if isinstance(stored, restore.Unusable) else (stored, "")
 
 
 def _finished(status: _Status) -> tuple[Reason | None, Instant | None]:
@@ -95,10 +120,11 @@ def _finished(status: _Status) -> tuple[Reason | None, Instant | None]:
 
 
 class JobStore(Store[OwnedJob]):
-    """Jobs by UID and by name."""
+    """Jobs by UID and by name; tells when people want something else of one that may be a workload of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_wish: Callable[[], None] = lambda: None) -> None:
         super().__init__()
+        self._on_wish = on_wish
         self._by_name: dict[tuple[str, str], OwnedJob] = {}
 
     def named(self, namespace: str, name: str) -> OwnedJob | None:
@@ -112,8 +138,11 @@ class JobStore(Store[OwnedJob]):
 
     def put(self, uid: str, item: OwnedJob) -> None:
         """Created or changed."""
+        before = self.get(uid)
         super().put(uid, item)
         self._by_name[item.target.namespace, item.target.name] = item
+        if is_news(before.foreign if before else None, item.foreign):
+            self._on_wish()
 
     def remove(self, uid: str, last: OwnedJob | None) -> None:
         """Deleted; the name may already belong to a successor."""

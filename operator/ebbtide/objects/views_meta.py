@@ -17,6 +17,7 @@ class Owner(msgspec.Struct, rename="camel", gc=False):
 
     uid: str = ""
     kind: str = ""
+    name: str = ""
     api_version: str = ""
     controller: bool | None = None
 
@@ -92,7 +93,12 @@ def says_true(meta: ObjectMeta, key: str) -> bool:
 
 def frozen(labels: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
     """Labels as sorted pairs; keys and values are shared between objects."""
-    return tuple(sorted((sys.intern(key), sys.intern(value)) for key, value in (labels or {}).items()))
+    return tuple(sorted(_pair(key, value) for key, value in (labels or {}).items()))
+
+
+@lru_cache(maxsize=4096)
+def _pair(key: str, value: str) -> tuple[str, str]:
+    return sys.intern(key), sys.intern(value)
 
 
 def written_attribution(meta: ObjectMeta) -> Attribution:

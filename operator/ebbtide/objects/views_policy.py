@@ -1,10 +1,11 @@
-"""CostPolicies, PriceCatalogs and the leader Lease: few objects, kept as they are understood."""
+"""Policies, PriceCatalogs and the leader Lease: few objects, kept as they are understood."""
 
 from typing import Any, Final
 
 import msgspec
 
 from ebbtide.api import labels as keys
+from ebbtide.api.cluster_cost_policy import ClusterCostPolicy
 from ebbtide.api.cost_policy import CostPolicy
 from ebbtide.api.parsing import Invalid, parse
 from ebbtide.api.price_catalog import PriceCatalog
@@ -35,11 +36,20 @@ _LEASE: Final = msgspec.json.Decoder(_Lease)
 
 def decode_policy(raw: Json) -> tuple[str, Policy]:
     """One CostPolicy."""
+    return _decoded(raw, CostPolicy)
+
+
+def decode_cluster_policy(raw: Json) -> tuple[str, Policy]:
+    """One ClusterCostPolicy."""
+    return _decoded(raw, ClusterCostPolicy)
+
+
+def _decoded(raw: Json, model: type[CostPolicy] | type[ClusterCostPolicy]) -> tuple[str, Policy]:
     seen = _DECODER.decode(raw)
     meta, status = seen.metadata, seen.status or {}
-    parsed = parse(CostPolicy, seen.as_parsed())
+    parsed: CostPolicy | ClusterCostPolicy | Invalid = parse(model, seen.as_parsed())
     return meta.uid, Policy(
-        kind="CostPolicy",
+        kind=model.definition.kind,
         namespace=meta.namespace,
         name=meta.name,
         uid=meta.uid,

@@ -1,6 +1,8 @@
 """What a stored status remembers. Whatever cannot be read is forgotten: that costs a new warning, nothing else."""
 
+import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -11,7 +13,7 @@ from ebbtide.core.workload import Instant, Memory, PauseRecord, StoredCondition
 
 
 def memory(status: Mapping[str, Any]) -> Memory:
-    """The status of a TrainingJob as the plan reads it."""
+    """The status of a workload as the plan reads it."""
     idle, override, verdict = _part(status, "idle"), _part(status, "override"), _part(status, "verdict")
     return Memory(
         start_time=_time(status, "startTime"),
@@ -22,10 +24,11 @@ def memory(status: Mapping[str, Any]) -> Memory:
         override_request=_text(override, "request"),
         would_be=_would_be(_part(status, "wouldBe")),
         conditions=conditions(status),
-        capacity_class=_text(status, "capacityClass"),
+        capacity_class=_word(status, "capacityClass"),
         verdict=_verdict(verdict),
         verdict_as_of=_time(verdict, "asOf"),
         fingerprint=printed(status),
+        spec_hash=_text(status, "observedSpec"),
     )
 
 
@@ -41,19 +44,23 @@ def conditions(status: Mapping[str, Any]) -> tuple[StoredCondition, ...]:
     """The conditions of any of our kinds."""
     listed = status.get("conditions")
     return tuple(
-        StoredCondition(
-            type=_text(one, "type"),
-            status=_text(one, "status"),
-            reason=_text(one, "reason"),
-            since=_time(one, "lastTransitionTime") or 0.0,
-            observed_generation=_count(one, "observedGeneration", 0),
-            message=_text(one, "message")
-            if _text(one, "type") == "Accepted" and _text(one, "status") == "False"
-            else "",
+        _condition(
+            _word(one, "type"),
+            _word(one, "status"),
+            _word(one, "reason"),
+            _time(one, "lastTransitionTime") or 0.0,
+            _count(one, "observedGeneration", 0),
+            _text(one, "message") if _text(one, "type") == "Accepted" and _text(one, "status") == "False" else "",
         )
         for one in (listed if isinstance(listed, list) else ())
         if isinstance(one, Mapping)
     )
+
+
+@lru_cache(maxsize=4096)
+def _condition(*values: Any) -> StoredCondition:
+    """One object for all that are equal: eight of each of 5,000 workloads would take 10 MiB."""
+    return StoredCondition(*values)
 
 
 def _pause(stored: Mapping[str, Any]) -> PauseRecord | None:
@@ -68,6 +75,7 @@ def _pause(stored: Mapping[str, Any]) -> PauseRecord | None:
         reverts=_count(stored, "reverts", 0),
         ended_at=_time(stored, "endTime"),
         message=_text(stored, "message"),
+        original=_text(stored, "original"),
         evidence=msgspec.json.encode(evidence).decode() if (evidence := stored.get("evidence")) else "",
     )
 
@@ -79,7 +87,7 @@ def _would_be(stored: Mapping[str, Any]) -> tuple[str, str, Instant] | None:
 
 def _verdict(stored: Mapping[str, Any]) -> tuple[str, Instant] | None:
     since = _time(stored, "since")
-    return None if since is None else (_text(stored, "value"), since)
+    return None if since is None else (_word(stored, "value"), since)
 
 
 def _part(stored: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -92,13 +100,24 @@ def _text(stored: Mapping[str, Any], key: str) -> str:
     return text if isinstance(text, str) else ""
 
 
+def _word(stored: Mapping[str, Any], key: str) -> str:
+    """A text of few values: shared between objects."""
+    return sys.intern(_text(stored, key))
+
+
 def _count(stored: Mapping[str, Any], key: str, default: int) -> int:
     count = stored.get(key)
     return count if isinstance(count, int) else default
 
 
 def _time(stored: Mapping[str, Any], key: str) -> Instant | None:
+    return _instant(_text(stored, key))
+
+
+@lru_cache(maxsize=4096)
+def _instant(text: str) -> Instant | None:
+    """Times of one status, and of those written in the same second, are one number."""
     try:
-        return parse_timestamp(_text(stored, key)).timestamp()
+        return parse_timestamp(text).timestamp()
     except ValueError:
         return None

@@ -9,11 +9,11 @@ import msgspec
 from ebbtide.api import labels as keys
 from ebbtide.api.parsing import Invalid, parse
 from ebbtide.api.training_job import TrainingJob, TrainingJobSpec
-from ebbtide.core.workload import Attribution, Checkpoint, KindClass, Workload, WorkloadKey
+from ebbtide.core.workload import Attribution, Checkpoint, KindClass, StatusObject, Workload, WorkloadKey
 from ebbtide.objects.document import Json
 from ebbtide.objects.quantity import Asked, Container, asked
 from ebbtide.objects.views_intent import intent
-from ebbtide.objects.views_meta import ObjectMeta, frozen, shared_attribution
+from ebbtide.objects.views_meta import ObjectMeta, frozen, shared_attribution, time_in
 from ebbtide.objects.views_status import memory
 
 KIND: Final = sys.intern("TrainingJob")
@@ -58,6 +58,8 @@ def decode_training_job(raw: Json) -> tuple[str, Workload]:
         queue=spec.queue.name if spec and spec.queue else "",
         invalid=(parsed.path, parsed.message) if isinstance(parsed, Invalid) else None,
         deleting=meta.deletion_timestamp is not None,
+        status_object=StatusObject(KIND, meta.name, meta.uid, meta.resource_version),
+        checkpointed_at=time_in(meta.annotations, keys.CHECKPOINTED_AT)[0],
     )
 
 

@@ -74,6 +74,7 @@ class Gate:
 
     async def send(self, write: Callable[[], Awaitable[T]]) -> T:
         """Wait for the turn, ask for leadership at the last moment, send. NotLeaderError, or what `write` raises."""
+        self.ask()  # what may not be sent anyway waits for no turn: a replica that resigned is done at once
         await self._bucket.take()
         self.ask()
         self.sent += 1

@@ -22,13 +22,23 @@ PROMETHEUS = "metrics.prometheusUrl=http://prometheus.monitoring:9090"
 @cache
 def helm() -> str:
     """The built Helm, else the one in PATH; skips (or fails in CI) without one."""
+    return _program("helm")
+
+
+@cache
+def promtool() -> str:
+    """The same for promtool."""
+    return _program("promtool")
+
+
+def _program(name: str) -> str:
     try:
-        built = build_dir() / "helm"
+        built = build_dir() / name
     except BuildError:
         built = Path("/nonexistent")
-    found = str(built) if built.is_file() else shutil.which("helm")
+    found = str(built) if built.is_file() else shutil.which(name)
     if found is None:
-        require("plane", "there is no helm; run `make binaries`")
+        require("plane", f"there is no {name}; run `make binaries`")
     return found
 
 

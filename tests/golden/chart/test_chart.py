@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ import yaml
 
 from ebbtide.cli.commands.operator_command import command as operator_command
 from ebbtide.cli.commands.operator_command import options_from
+from ebbtide.cli.commands.release_command import command as release_command
 from ebbtide.cluster import rbac
+from ebbtide.core.election import Terms
 from ebbtide.core.settings import Safety
 from tests.golden.chart import values_table
-from tests.golden.chart.rendering import CHART, HERE, LOADER, PROMETHEUS, ROOT, manifests, of, render, run
+from tests.golden.chart.rendering import CHART, HERE, LOADER, PROMETHEUS, ROOT, manifests, of, promtool, render, run
 
 UPDATE = os.environ.get("EBBTIDE_UPDATE_GOLDEN") == "1"
 
@@ -101,6 +104,20 @@ def test_helm_lint_finds_nothing():
         ),
         ([PROMETHEUS, "tickSeconds=0"], "at '/tickSeconds'"),
         ([PROMETHEUS, "metrics.tokenKey=token"], "set metrics.secretName too"),
+        (
+            [PROMETHEUS, "leaderElection.enabled=false"],
+            "replicas is above 1 while leaderElection.enabled is false: two would act at once; enable it or set",
+        ),
+        ([PROMETHEUS, "replicas=0"], "at '/replicas': minimum: got 0, want 1"),
+        (
+            [PROMETHEUS, "leaderElection.renewSeconds=15"],
+            "leaderElection.renewSeconds must be shorter than leaderElection.leaseSeconds",
+        ),
+        ([PROMETHEUS, "leaderElection.retrySeconds=9"], "leaderElection.retrySeconds is too long"),
+        (
+            [PROMETHEUS, "leaderElection.leaseSeconds=1.5"],
+            "at '/leaderElection/leaseSeconds': got string, want integer",
+        ),
         ([PROMETHEUS, "serviceAccount.create=false"], "serviceAccount.name is empty: name the ServiceAccount to use"),
     ],
 )
@@ -159,15 +176,41 @@ def test_the_pod_has_no_right_on_its_node():
     assert pod["automountServiceAccountToken"] is False
 
 
-def test_one_replica_that_never_runs_twice():
-    spec = of("Deployment", manifests())["spec"]
+def test_two_replicas_are_replaced_one_by_one_and_live_apart_where_they_can():
+    rendered = manifests()
+    spec = of("Deployment", rendered)["spec"]
+    assert spec["replicas"] == 2
+    assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+    selector = spec["selector"]["matchLabels"]
+    spread = spec["template"]["spec"]["topologySpreadConstraints"]
+    assert [one["topologyKey"] for one in spread] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+    assert {one["whenUnsatisfiable"] for one in spread} == {"ScheduleAnyway"}
+    assert all(one["labelSelector"]["matchLabels"] == selector for one in spread)
+    budget = of("PodDisruptionBudget", rendered)["spec"]
+    assert (budget["maxUnavailable"], budget["selector"]["matchLabels"]) == (1, selector)
+
+
+def test_one_replica_without_election_never_runs_twice():
+    rendered = manifests("replicas=1", "leaderElection.enabled=false")
+    spec = of("Deployment", rendered)["spec"]
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    assert "topologySpreadConstraints" not in spec["template"]["spec"]
+    assert not [one for one in rendered if one["kind"] == "PodDisruptionBudget"]
+
+
+def test_how_long_leadership_lasts_reaches_the_operator():
+    assert (operator_options().leader_election, operator_options().terms) == (True, Terms())
+    times = ("leaderElection.leaseSeconds=30", "leaderElection.renewSeconds=20.5", "leaderElection.retrySeconds=0.5")
+    assert operator_options(*times).terms == Terms(30, 20.5, 0.5)
+    assert operator_options("replicas=1", "leaderElection.enabled=false").leader_election is False
 
 
 FORBIDDEN = {"secrets", "pods/exec", "serviceaccounts/token", "escalate", "bind", "impersonate"}
 ROLES = {
-    ("ClusterRole", "ebbtide"): rbac.CLUSTER,
+    ("ClusterRole", "ebbtide"): (*rbac.CLUSTER, *rbac.KINDS["deployment"], *rbac.KINDS["job"]),
     ("Role", "ebbtide"): rbac.NAMESPACE,
+    ("ClusterRole", "ebbtide-release"): rbac.RELEASE,
+    ("Role", "ebbtide-release"): rbac.RELEASE_NAMESPACE,
     ("ClusterRole", "ebbtide-view"): rbac.VIEW,
     ("ClusterRole", "ebbtide-edit"): rbac.EDITORS,
 }
@@ -182,7 +225,133 @@ def test_the_roles_are_the_table_of_permissions():
 
 def test_writing_pods_is_granted_only_when_asked_for():
     rules = of("ClusterRole", manifests("attribution.writePods=true"), "ebbtide")["rules"]
-    assert rules == [row.rule() for row in (*rbac.CLUSTER, *rbac.WRITE_PODS)]
+    assert rules == [row.rule() for row in (*ROLES["ClusterRole", "ebbtide"], *rbac.WRITE_PODS)]
+
+
+def test_each_kind_is_paused_only_where_the_chart_grants_it():
+    rules = of("ClusterRole", manifests("kinds.deployment=false"), "ebbtide")["rules"]
+    assert rules == [row.rule() for row in (*rbac.CLUSTER, *rbac.KINDS["job"])]
+    assert set(yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))["kinds"]) == set(rbac.KINDS)
+    nothing = of("ClusterRole", manifests("kinds.deployment=false", "kinds.job=false"), "ebbtide")["rules"]
+    own = {"status", "finalizers"}
+    patched = [rule for rule in nothing if "patch" in rule["verbs"]]
+    assert {one.partition("/")[2] for rule in patched for one in rule["resources"]} <= own
+
+
+# -- uninstalling -------------------------------------------------------------------------------------------------
+
+HOOK = "helm.sh/hook"
+
+
+def hooks(*sets):
+    return [one for one in manifests(*sets) if HOOK in one["metadata"].get("annotations", {})]
+
+
+def test_the_hook_brings_its_own_rights_and_takes_them_away_again():
+    found = hooks()
+    assert {one["metadata"]["annotations"][HOOK] for one in found} == {"pre-delete"}
+    policies = {one["metadata"]["annotations"]["helm.sh/hook-delete-policy"] for one in found}
+    assert policies == {"before-hook-creation,hook-succeeded"}
+    weights = {one["kind"]: int(one["metadata"]["annotations"]["helm.sh/hook-weight"]) for one in found}
+    assert max(weights, key=lambda kind: weights[kind]) == "Job"
+    assert weights["ServiceAccount"] < weights["ClusterRoleBinding"] < weights["Job"]
+    pod = of("Job", found)["spec"]["template"]["spec"]
+    assert pod["serviceAccountName"] == "ebbtide-release"
+    (subject,) = of("ClusterRoleBinding", found)["subjects"]
+    assert (subject["name"], subject["namespace"]) == ("ebbtide-release", "ebbtide-system")
+
+
+def test_the_hook_is_a_release_of_everything_that_stops_the_operator_first():
+    job = of("Job", hooks("release.withinSeconds=600"))["spec"]
+    (container,) = job["template"]["spec"]["containers"]
+    assert container["args"][0] == "release"
+    with release_command.make_context("ebbtide release", list(container["args"][1:])) as context:
+        chosen = dict(context.params)
+    assert (chosen["all_namespaces"], chosen["stop_operator"], chosen["dry_run"]) == (True, True, False)
+    assert (chosen["operator_namespace"], chosen["within"]) == ("ebbtide-system", 600)
+    assert job["activeDeadlineSeconds"] > 600
+    assert job["backoffLimit"] == 3
+
+
+def test_the_hooks_pod_is_as_restricted_as_the_operators_and_no_endpoint_of_its_service():
+    everything = manifests()
+    template = of("Job", everything)["spec"]["template"]
+    operator = of("Deployment", everything)["spec"]["template"]["spec"]
+    assert template["spec"]["securityContext"] == operator["securityContext"]
+    (container,), (model,) = template["spec"]["containers"], operator["containers"]
+    assert container["securityContext"] == model["securityContext"]
+    assert container["image"] == model["image"]
+    selector = of("Service", everything)["spec"]["selector"]
+    assert not selector.items() <= template["metadata"]["labels"].items()
+
+
+def test_without_the_charts_own_roles_the_hook_has_those_of_the_operator():
+    (job,) = hooks("rbac.create=false")
+    assert job["spec"]["template"]["spec"]["serviceAccountName"] == "ebbtide"
+
+
+def test_without_leader_election_there_is_no_lease_that_could_stop_the_operator():
+    (container,) = of("Job", hooks("leaderElection.enabled=false", "replicas=1"))["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert "--stop-operator" not in container["args"]
+
+
+def test_the_hook_can_be_left_out():
+    assert hooks("release.onUninstall=false") == []
+
+
+# -- new Jobs that wait -------------------------------------------------------------------------------------------
+
+ADMISSION = "admissionregistration.k8s.io"
+
+
+def admission(*versions):
+    served = [part for one in versions for part in ("--api-versions", f"{ADMISSION}/{one}/MutatingAdmissionPolicy")]
+    sets = ["--set", PROMETHEUS, "--set", "holdNew.enabled=true", "--set", "crds.enabled=false"]
+    done = run("template", "ebbtide", str(CHART), "-n", "ebbtide-system", *sets, *served)
+    if done.returncode:
+        return done.stderr
+    return [one for one in yaml.load_all(done.stdout, Loader=LOADER) if one and ADMISSION in one["apiVersion"]]
+
+
+def test_holding_new_jobs_is_off_unless_asked_for():
+    assert not [one for one in manifests() if ADMISSION in one["apiVersion"]]
+
+
+@pytest.mark.parametrize(("served", "version"), [(["v1", "v1beta1"], "v1"), (["v1beta1"], "v1beta1"), (["v1"], "v1")])
+def test_the_newest_version_that_the_cluster_serves_is_taken(served, version):
+    policy, binding = admission(*served)
+    assert (policy["apiVersion"], binding["apiVersion"]) == (f"{ADMISSION}/{version}",) * 2
+    assert binding["spec"]["policyName"] == policy["metadata"]["name"]
+    assert policy["spec"]["failurePolicy"] == "Ignore"
+
+
+def test_protected_namespaces_and_the_operators_own_are_never_held():
+    expressions = admission("v1")[1]["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"]
+    (by_name,) = [one for one in expressions if one["key"] == "kubernetes.io/metadata.name"]
+    assert (by_name["operator"], sorted(by_name["values"])) == ("NotIn", ["ebbtide-system", "kube-system"])
+
+
+def test_a_cluster_without_such_policies_is_refused_with_a_sentence():
+    said = admission()
+    assert "holdNew.enabled: this cluster serves no MutatingAdmissionPolicy" in said
+    assert "set holdNew.enabled=false" in said
+
+
+# -- alerts -------------------------------------------------------------------------------------------------------
+
+
+def test_the_alerts_of_the_operator_object_are_those_of_the_plain_file():
+    plain = yaml.safe_load((CHART / "files" / "alerts.yaml").read_text(encoding="utf-8"))
+    assert of("PrometheusRule", manifests("prometheusRule.enabled=true"))["spec"] == plain
+    assert not [one for one in manifests() if one["kind"] == "PrometheusRule"]
+
+
+def test_prometheus_accepts_the_alerts_and_they_fire_when_nobody_acts():
+    words = [promtool(), "test", "rules", str(HERE / "alerts.test.yaml")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_no_role_has_a_wildcard_or_reaches_secrets_or_may_become_somebody_else():
@@ -212,5 +381,5 @@ def test_view_is_part_of_the_clusters_own_view_and_edit_only_when_asked_for():
 
 
 def test_every_object_is_labelled_as_ours():
-    found = manifests("serviceMonitor.enabled=true")
+    found = manifests("serviceMonitor.enabled=true", "prometheusRule.enabled=true")
     assert {one["metadata"]["labels"]["app.kubernetes.io/part-of"] for one in found} == {"ebbtide"}

@@ -34,6 +34,17 @@ def cost_policy(name: str = "batch", **spec: Any) -> Manifest:
     return _manifest("CostPolicy", name, {"selector": {}} | spec, "default")
 
 
+def cluster_cost_policy(name: str = "fleet", **spec: Any) -> Manifest:
+    """A ClusterCostPolicy with only what is required, and these fields of its spec."""
+    return _manifest("ClusterCostPolicy", name, {"selector": {}} | spec, "")
+
+
+def adopted_workload(called: str = "deployment-web", **target: Any) -> Manifest:
+    """An AdoptedWorkload as the operator writes it, with these fields of its targetRef."""
+    ref = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "0c1f"}
+    return _manifest("AdoptedWorkload", called, {"targetRef": ref | target}, "default")
+
+
 def price_catalog(name: str = "main", **spec: Any) -> Manifest:
     """A PriceCatalog with only what is required, and these fields of its spec."""
     return _manifest("PriceCatalog", name, {"currency": "USD"} | spec, "")
@@ -176,6 +187,22 @@ FULL_COST_POLICY = cost_policy(
     notify={"receiver": "ml-oncall", "events": ["Warn", "Pause", "Resume", "DeadlineAtRisk"]},
 )
 
+FULL_CLUSTER_COST_POLICY = _manifest(
+    "ClusterCostPolicy",
+    "fleet-full",
+    FULL_COST_POLICY["spec"]
+    | {
+        "namespaceSelector": {
+            "matchLabels": {"stage": "research"},
+            "matchExpressions": [
+                {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kube-system"]},
+            ],
+        },
+        "precedence": "Mandatory",
+    },
+    "",
+)
+
 FULL_PRICE_CATALOG = price_catalog(
     "main-full",
     nodeSplit={"mode": "Weights", "gpuPercent": 95, "cpuPercent": 3, "memoryPercent": 2},
@@ -233,6 +260,13 @@ def good_manifests() -> Mapping[str, Manifest]:
         "cost-policy-most-windows": off_peak(
             *(window(start=f"{hour:02}:00", end=f"{hour:02}:30") for hour in range(16))
         ),
+        "cluster-cost-policy-minimal": cluster_cost_policy(),
+        "cluster-cost-policy-full": FULL_CLUSTER_COST_POLICY,
+        "cluster-cost-policy-every-namespace": cluster_cost_policy("every", namespaceSelector={}),
+        "adopted-workload": adopted_workload(),
+        "adopted-workload-of-another-group": adopted_workload(
+            "rayjob.ray.io-a.b", apiVersion="ray.io/v1", kind="RayJob", name="a.b"
+        ),
         "price-catalog-minimal": price_catalog(),
         "price-catalog-full": FULL_PRICE_CATALOG,
         "price-catalog-largest": price_catalog("largest", nodes=[node_row(id=f"row-{index}") for index in range(512)]),
@@ -245,7 +279,15 @@ def good_manifests() -> Mapping[str, Manifest]:
 
 def bad_manifests() -> list[BadManifest]:
     """Every wrong manifest."""
-    return [*_bad_training_jobs(), *_bad_idle_sections(), *_bad_policies(), *_bad_catalogs(), *_bad_changes()]
+    return [
+        *_bad_training_jobs(),
+        *_bad_idle_sections(),
+        *_bad_policies(),
+        *_bad_cluster_policies(),
+        *_bad_adopted_workloads(),
+        *_bad_catalogs(),
+        *_bad_changes(),
+    ]
 
 
 def _bad_training_jobs() -> list[BadManifest]:
@@ -390,6 +432,31 @@ def _bad_policies() -> list[BadManifest]:
     ]
 
 
+def _bad_cluster_policies() -> list[BadManifest]:
+    """What is its own, and every rule of a CostPolicy, which holds for it too."""
+    elsewhere = {"matchExpressions": [{"key": "stage", "operator": "Exists", "values": ["x"]}]}
+    inherited = [it for it in (*_bad_idle_sections(), *_bad_policies()) if it.manifest["kind"] == "CostPolicy"]
+    return [
+        BadManifest("precedence", cluster_cost_policy(precedence="First"), "spec.precedence"),
+        BadManifest("namespace-selector", cluster_cost_policy(namespaceSelector=elsewhere), "In and NotIn need values"),
+        *(
+            BadManifest(
+                f"cluster-{it.name}", _manifest("ClusterCostPolicy", "fleet", it.manifest["spec"], ""), it.message
+            )
+            for it in inherited
+        ),
+    ]
+
+
+def _bad_adopted_workloads() -> list[BadManifest]:
+    nothing = _manifest("AdoptedWorkload", "deployment-web", {}, "default")
+    return [
+        BadManifest("adopted-without-target", nothing, "spec.targetRef"),
+        BadManifest("adopted-without-uid", without(adopted_workload(), "spec", "targetRef", "uid"), "uid"),
+        BadManifest("adopted-name", adopted_workload(name="A b"), OBJECT_NAME),
+    ]
+
+
 def _bad_catalogs() -> list[BadManifest]:
     def split(**fields: Any) -> Manifest:
         return price_catalog(nodeSplit=fields)
@@ -475,6 +542,15 @@ def _bad_changes() -> list[BadManifest]:
             training_job("fixed", workers=2, template=other),
             "template cannot be changed",
             training_job("fixed", workers=2),
+        ),
+        *(
+            BadManifest(
+                f"adopted-{field}-changed",
+                adopted_workload("deployment-fixed", **{field: other_value}),
+                "targetRef cannot be changed",
+                adopted_workload("deployment-fixed"),
+            )
+            for field, other_value in {"uid": "0c20", "name": "shop", "kind": "StatefulSet"}.items()
         ),
         *(
             BadManifest(f"{section}-row-changed", _with_row(first, section, **change), ROW_CHANGED, first)

@@ -1,3 +1,5 @@
+import hashlib
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -6,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from ebbtide.api.adopted_workload import adopted_name
+from ebbtide.api.cluster_cost_policy import ClusterCostPolicy
 from ebbtide.api.conditions import Condition, ConditionStatus, find, merged
 from ebbtide.api.cost_policy import CostPolicy, CostPolicySpec
 from ebbtide.api.crd import KINDS
@@ -16,9 +20,11 @@ from ebbtide.api.price_catalog import PriceCatalog
 from ebbtide.api.selector import LabelSelector
 from ebbtide.api.training_job import TrainingJob
 from tests.unit.api.bad_manifests import (
+    FULL_CLUSTER_COST_POLICY,
     FULL_COST_POLICY,
     FULL_PRICE_CATALOG,
     FULL_TRAINING_JOB,
+    cluster_cost_policy,
     cost_policy,
     good_manifests,
     node_row,
@@ -44,7 +50,11 @@ def test_a_manifest_survives_the_round_trip(name):
     assert parsed(model, first.to_dict()) == first
 
 
-@pytest.mark.parametrize("manifest", [FULL_TRAINING_JOB, FULL_COST_POLICY, FULL_PRICE_CATALOG], ids=lambda m: m["kind"])
+@pytest.mark.parametrize(
+    "manifest",
+    [FULL_TRAINING_JOB, FULL_COST_POLICY, FULL_CLUSTER_COST_POLICY, FULL_PRICE_CATALOG],
+    ids=lambda m: m["kind"],
+)
 def test_a_whole_manifest_is_written_as_it_was_read(manifest):
     """Every field of the contract is known: what is not would be missing here."""
     written = parsed(MODELS[manifest["kind"]], manifest).to_dict()["spec"]
@@ -257,3 +267,36 @@ def test_a_condition_keeps_its_time_until_its_status_changes():
     assert [it.last_transition_time for it in after] == [NOON, later]
     assert find(after, "Paused") == after[1]
     assert find(after, "Accepted") is None
+
+
+def test_a_cluster_policy_is_for_every_namespace_and_comes_last_unless_it_says_otherwise():
+    spec = parsed(ClusterCostPolicy, cluster_cost_policy()).spec
+    assert (spec.namespace_selector, spec.precedence, spec.mode) == (None, "Default", "Observe")
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "name", "wanted"),
+    [
+        ("batch/v1", "Job", "train", "job-train"),
+        ("apps/v1", "Deployment", "web", "deployment-web"),
+        ("v1", "Pod", "a.b", "pod-a.b"),
+        ("ray.io/v1", "RayJob", "x", "rayjob.ray.io-x"),
+        ("batch/v1", "Job", "n" * 249, f"job-{'n' * 249}"),
+    ],
+)
+def test_an_adopted_workload_is_named_after_its_target(api_version, kind, name, wanted):
+    assert adopted_name(api_version, kind, name) == wanted
+
+
+def test_a_name_that_would_be_too_long_ends_in_a_hash_of_the_whole():
+    whole = f"deployment-{'n' * 250}"
+    name = adopted_name("apps/v1", "Deployment", "n" * 250)
+    assert name == f"{whole[:244]}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+    assert name != adopted_name("apps/v1", "Deployment", "n" * 251)
+
+
+@given(st.from_regex(r"[a-z0-9]([-a-z0-9]{0,8}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,8}[a-z0-9])?){0,60}", fullmatch=True))
+def test_the_name_is_always_one_that_kubernetes_takes(name):
+    found = adopted_name("kubeflow.org/v1", "PyTorchJob", name[:253].rstrip("-."))
+    assert len(found) <= 253
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", found)

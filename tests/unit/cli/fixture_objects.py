@@ -111,3 +111,35 @@ def annotated(job: Object, **annotations: str) -> Object:
     keys = {f"ebbtide.dev/{key.replace('_', '-')}": value for key, value in annotations.items()}
     found["metadata"]["annotations"] = keys
     return found
+
+
+def adopted_object(kind: str, name: str, **more: Any) -> Object:
+    """A Job or Deployment of a user; `spec` and `status` as given, the rest is metadata."""
+    spec, status = more.pop("spec", {}), more.pop("status", {})
+    created = "2026-11-22T09:03:42Z"
+    metadata = {"name": name, "namespace": "vision", "uid": f"uid-{name}", "creationTimestamp": created, **more}
+    return {
+        "apiVersion": "batch/v1" if kind == "Job" else "apps/v1",
+        "kind": kind,
+        "metadata": metadata,
+        "spec": spec,
+        "status": status,
+    }
+
+
+def adopted_workload(kind: str, name: str, *, uid: str = "", paused: bool = False, **status: Any) -> Object:
+    """What the operator tells of such an object."""
+    version = "batch/v1" if kind == "Job" else "apps/v1"
+    target = {"apiVersion": version, "kind": kind, "name": name, "uid": uid or f"uid-{name}"}
+    conditions = [
+        condition("Succeeded", "Unknown", "GPUIdle", "no device of 1 was busy for 50 min"),
+        condition("Paused", "True" if paused else "False", "GPUIdle" if paused else "Running"),
+    ]
+    found = {"gpus": 0 if paused else 4, "capacityClass": "OnDemand", "conditions": conditions, **status}
+    return {
+        "apiVersion": "ebbtide.dev/v1alpha1",
+        "kind": "AdoptedWorkload",
+        "metadata": {"name": f"{kind.lower()}-{name}", "namespace": "vision"},
+        "spec": {"targetRef": target},
+        "status": copy.deepcopy(found),
+    }

@@ -122,11 +122,21 @@ def test_a_fit_cluster_passes(prometheus):
 
 
 def test_a_right_that_is_missing_is_named_with_what_it_is_for():
-    server = FakeServer(deployments=[deployment("")], denied={("jobs", "patch")})
+    server = FakeServer(deployments=[deployment("")], denied={("jobs", "create")})
     code, found = checked(server)
     assert code == 1
-    message = "ServiceAccount ebbtide-system/tide may not patch jobs.batch, needed for: "
+    message = "ServiceAccount ebbtide-system/tide may not create jobs.batch, needed for: "
     assert found["permissions"][1].startswith(message)
+
+
+def test_a_kind_that_the_chart_does_not_grant_is_said_and_no_failure(prometheus):
+    server = FakeServer(deployments=[deployment(prometheus.url)], denied={("deployments", "patch")})
+    server.nodes, server.catalogs = [node("gpu-0")], [catalog()]
+    code, found = checked(server)
+    assert code == 0
+    assert found["permissions"][0] == "ok"
+    message = "only reported, never paused: the chart's kinds.deployment=true grants patch"
+    assert found["kind deployment"] == ("skip", message)
 
 
 def test_an_operator_that_is_not_ready_is_a_failure_with_its_logs():

@@ -4,7 +4,17 @@ import json
 import pytest
 
 from tests.unit.cli.fake_cluster import FakeCluster, ebbtide
-from tests.unit.cli.fixture_objects import DONE, IDLE, NEW, PAUSED, POLICY, UNPRICED, annotated
+from tests.unit.cli.fixture_objects import (
+    DONE,
+    IDLE,
+    NEW,
+    PAUSED,
+    POLICY,
+    UNPRICED,
+    adopted_object,
+    adopted_workload,
+    annotated,
+)
 from tests.unit.cli.golden_output import assert_golden
 
 
@@ -79,6 +89,26 @@ def test_commands_are_called_as_the_user_called_this_one():
     result = ebbtide(FakeCluster([IDLE]), "explain", "tjob/resnet", program="ebbtide")
     assert "  ebbtide keep trainingjob/resnet -n vision --for 4h" in result.out
     assert "kubectl ebbtide" not in result.out
+
+
+def test_a_workload_of_others_is_explained_from_what_the_operator_told():
+    web = annotated(adopted_object("Deployment", "web"), keep_until="2026-11-22T20:00:00Z")
+    status = {key: value for key, value in IDLE["status"].items() if key != "conditions"}
+    status["policy"] = {"kind": "ClusterCostPolicy", "name": "fleet"}
+    policy = {**POLICY, "kind": "ClusterCostPolicy", "metadata": {"name": "fleet"}}
+    cluster = FakeCluster([web, adopted_workload("Deployment", "web", **status), policy])
+    result = ebbtide(cluster, "explain", "deployment/web")
+    assert (result.code, result.err) == (0, "")
+    assert_golden("explain-adopted", result.out)
+    assert json.loads(ebbtide(cluster, "explain", "deploy/web", "-o", "json").out)["kind"] == "AdoptedWorkload"
+
+
+def test_a_workload_that_no_policy_selects_is_told_what_would_change_that():
+    job = adopted_object("Job", "train")
+    result = ebbtide(FakeCluster([job]), "explain", "job/train")
+    assert result.out.startswith("job/train in vision: not judged yet.\n")
+    assert "no policy selects it, or it asks for no accelerator" in " ".join(result.out.split())
+    assert json.loads(ebbtide(FakeCluster([job]), "explain", "job/train", "-o", "json").out)["kind"] == "Job"
 
 
 def test_json_is_the_api_object():

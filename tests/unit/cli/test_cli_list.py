@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from tests.unit.cli.fake_cluster import FakeCluster, ebbtide
-from tests.unit.cli.fixture_objects import DONE, IDLE, NEW, PAUSED, UNPRICED
+from tests.unit.cli.fixture_objects import DONE, IDLE, NEW, PAUSED, UNPRICED, adopted_workload
 from tests.unit.cli.golden_output import assert_golden
 
 ALL = [UNPRICED, PAUSED, IDLE, DONE, NEW]
@@ -71,6 +71,17 @@ def test_an_empty_list_says_where_it_looked_and_is_no_failure():
 def test_csv_leaves_unknown_cells_empty():
     rows = list(csv.DictReader(io.StringIO(ebbtide(FakeCluster([UNPRICED]), "list", "-A", "-o", "csv").out)))
     assert (rows[0]["costPerHour"], rows[0]["gpus"], rows[0]["reason"]) == ("", "2", "InsufficientCoverage")
+
+
+VERDICT = {"value": "Idle", "reason": "GPUIdle", "asOf": "2026-11-22T14:00:00Z"}
+
+
+def test_our_own_kinds_and_those_of_others_stand_in_one_table():
+    others = [adopted_workload("Deployment", "web", verdict=VERDICT), adopted_workload("Job", "bert", paused=True)]
+    cluster = FakeCluster([*ALL, *others])
+    assert_golden("list-adopted", ebbtide(cluster, "list").out)
+    assert names("--idle", cluster=cluster) == ["trainingjob.ebbtide.dev/resnet", "deployment.apps/web"]
+    assert names("--paused", cluster=cluster) == ["job.batch/bert", "trainingjob.ebbtide.dev/bert"]
 
 
 def test_a_status_of_another_version_is_shown_as_far_as_it_is_understood():

@@ -5,8 +5,8 @@ import pytest
 
 from ebbtide.cli.commands import operator_command
 from ebbtide.core.settings import Safety, Settings
-from ebbtide.metrics.settings import LabelMode
 from ebbtide.options import LABEL_MODES, OperatorOptions
+from ebbtide.samples.settings import LabelMode
 from tests.unit.cli.fake_cluster import FakeCluster, ebbtide
 
 

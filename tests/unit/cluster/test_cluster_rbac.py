@@ -7,10 +7,10 @@ import yaml
 
 from ebbtide.cluster import rbac
 from ebbtide.cluster.preflight import missing_for_operator, preflight
+from ebbtide.objects.resources import OWN
 from tests.cluster_stand_in import StandIn, running
 
-SERVED = {"resources": [{"name": name + sub} for name in ("trainingjobs", "costpolicies", "pricecatalogs")
-                        for sub in ("", "/status")]}  # fmt: skip
+SERVED = {"resources": [{"name": kind.plural + sub} for kind in OWN for sub in ("", "/status")]}
 
 
 def test_the_charts_rules_are_those_of_the_table() -> None:
@@ -37,9 +37,9 @@ def test_no_rule_reaches_secrets_or_everything(name: str) -> None:
         assert not words & {"*", "secrets", "configmaps", "pods/exec", "escalate", "impersonate", "bind"}
 
 
-def test_the_operator_deletes_nothing_and_creates_no_lease() -> None:
-    for row in (*rbac.CLUSTER, *rbac.NAMESPACE):
-        assert not {"delete", "deletecollection"} & set(row.verbs), row
+def test_the_operator_deletes_only_what_it_alone_writes_and_creates_no_lease() -> None:
+    deletes = {row.resource for row in (*rbac.CLUSTER, *rbac.NAMESPACE) if any("delete" in verb for verb in row.verbs)}
+    assert deletes == {"adoptedworkloads"}
     (lease,) = rbac.NAMESPACE
     assert lease.name == rbac.LEASE_NAME
     assert "create" not in lease.verbs
@@ -87,8 +87,17 @@ async def test_the_operator_does_not_start_without_api_server_or_kinds(tmp_path:
         missing = await missing_for_operator(client)
         stand_in.answer(200, SERVED, when=lambda asked: asked.path.startswith("/apis/ebbtide"))
         assert await missing_for_operator(client) == []
-    assert [one.split(":")[0] for one in missing] == [
-        "CRD trainingjobs.ebbtide.dev",
-        "CRD costpolicies.ebbtide.dev",
-        "CRD pricecatalogs.ebbtide.dev",
-    ]
+    assert [one.split(":")[0] for one in missing] == [f"CRD {kind.full_name}" for kind in OWN]
+
+
+def test_people_read_what_is_told_of_other_work_and_only_the_operator_writes_it() -> None:
+    [row] = [row for row in rbac.EDITORS if row.resource == "adoptedworkloads"]
+    assert row.verbs == rbac.READ
+    told = [row.verbs for row in rbac.CLUSTER if row.resource.startswith("adoptedworkloads")]
+    assert told == [rbac.READ, ("patch",), ("create", "delete")]
+
+
+def test_pods_and_volumes_are_patched_only_where_the_chart_allows_it() -> None:
+    written = {row.resource for row in rbac.CLUSTER if "patch" in row.verbs}
+    assert not written & {"pods", "persistentvolumeclaims", "deployments", "jobs"}
+    assert {row.resource for row in rbac.WRITE_PODS} == {"pods", "persistentvolumeclaims"}

@@ -1,9 +1,10 @@
 """From the verdict to the warning and the pause, second by second."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ebbtide.api.cost_policy import LimitsSection
 from ebbtide.api.idle_section import IdleSection
@@ -114,7 +115,25 @@ RULES: dict[str, tuple[Any, Any]] = {
     "with checkpoints": (refused({"checkpoint": PERIODIC}, {}), None),
     "without": (refused({"checkpoint": NONE}, {}), Reason.NoCheckpoint),
     "without, and the policy does not mind": (refused({"checkpoint": NONE}, {"withoutCheckpoint": "Pause"}), None),
-    "servers have nothing to lose": (refused({"checkpoint": NONE, "kind_class": KindClass.Serving}, {}), None),
+    "servers have nothing to lose": (
+        refused({"checkpoint": NONE, "kind_class": KindClass.Serving}, {"serving": "DevicesOnly"}),
+        None,
+    ),
+    "servers whose requests nobody counts": (
+        refused({"kind_class": KindClass.Serving}, {}),
+        Reason.NoRequestSignal,
+    ),
+    "servers that keep data in an emptyDir": (
+        refused({"kind_class": KindClass.Serving, "scratch": True}, {"serving": "DevicesOnly"}),
+        Reason.NoCheckpoint,
+    ),
+    "a young checkpoint of the whole": (refused({"checkpointed_at": NOW - 3600}, AGED), None),
+    "an old checkpoint of the whole": (refused({"checkpointed_at": NOW - 3601}, AGED), Reason.CheckpointTooOld),
+    "a checkpoint of the whole in the future": (refused({"checkpointed_at": NOW + 60}, AGED), Reason.CheckpointTooOld),
+    "a young checkpoint of the whole, old ones of pods": (
+        refused({"checkpointed_at": NOW - 60}, AGED, pods=(pod(checkpointed_at=NOW - 9000),)),
+        None,
+    ),
     "notify keeps the verdict's reason": (refused({}, {"action": "Notify"}), Reason.GPUNeverUsed),
     "a young checkpoint": (refused({}, AGED, pods=(pod(checkpointed_at=NOW - 3600),)), None),
     "an old checkpoint": (refused({}, AGED, pods=(pod(checkpointed_at=NOW - 3601),)), Reason.CheckpointTooOld),

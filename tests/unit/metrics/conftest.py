@@ -5,7 +5,7 @@ import pytest_asyncio
 from metrics_world import RecordingBook, World
 from prometheus_double import PrometheusDouble, Reply, Scraped
 
-from ebbtide.metrics import reader
+from ebbtide.samples import reader
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
-from ebbtide.metrics.profile import NVIDIA
-from ebbtide.metrics.queries import SIGNAL_LABEL
+from ebbtide.samples.profile import NVIDIA
+from ebbtide.samples.source import SIGNAL_LABEL
 
 UTIL, ENGINE = NVIDIA.presence
 SOURCES = {str(source.signal): source for group in NVIDIA.groups for source in group}

@@ -1,14 +1,16 @@
 """What the transport does with everything a Prometheus, or something in front of it, may answer."""
 
+import gzip
+import json
 import time
 
 import pytest
 from prometheus_double import PrometheusDouble, Reply, error, matrix, ok
 
-from ebbtide.metrics.answers import MetricsError
 from ebbtide.metrics.client import Limits, PrometheusClient
+from ebbtide.samples.answer import MetricsError
 
-ROW = ({"UUID": "GPU-1"}, [(10.0, "1.5"), (20.0, "NaN")])
+ROW = ({"UUID": "GPU-1"}, [(10.0, "1.5"), (20.0, "2e-05")])
 
 
 def ask(double: PrometheusDouble, **settings):
@@ -34,7 +36,20 @@ def test_the_query_travels_in_the_body_and_not_in_the_address(double):
         "query": "up", "start": "10.000", "end": "20.000", "step": "10.000", "timeout": "30000ms",
     }  # fmt: skip
     assert request.headers["Accept-Encoding"] == "gzip"
-    assert [(row.metric, row.values) for row in answer.series()] == [ROW]
+    assert [(row.metric, row.values) for row in answer.series()] == [(ROW[0], [(10.0, 1.5), (20.0, 2e-05)])]
+
+
+@pytest.mark.parametrize("text", ["NaN", "+Inf", "-Inf", "9.223372036854776e+18"])
+def test_values_are_read_however_prometheus_spells_them(double, text):
+    double.reply = lambda _: matrix([(ROW[0], [(10.0, text), (20.0, "3")])])
+    (row,) = ask(double).series()
+    assert (repr(row.values[0][1]), row.values[1]) == (repr(float(text)), (20.0, 3.0))
+
+
+def test_a_value_that_is_no_number_is_refused(double):
+    double.reply = lambda _: matrix([(ROW[0], [(10.0, "many")])])
+    with pytest.raises(MetricsError, match="not its JSON"):
+        list(ask(double).series())
 
 
 def test_an_instant_query_gives_one_value_per_series(double):
@@ -97,6 +112,80 @@ def test_every_refusal_is_one_sentence_with_the_reason(double, reply, words):
     assert words in told
     assert told.startswith("Prometheus ")
     assert told.endswith(".")
+
+
+def rows(double: PrometheusDouble) -> list[tuple[dict[str, str], list[tuple[float, float]]]]:
+    answer = ask(double)
+    found = [(row.metric, row.values) for row in answer.series()]
+    assert len(answer) == len(found)
+    return found
+
+
+NASTY = [
+    {"a": '},{"metric":{"x":"y"}'}, {"b": ']}]},"warnings":["w"]'}, {"c": '\\"'}, {"d": "ü€𝄞 \u00e9"}, {},
+    {"e": "x" * 9_000},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5, 900])
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (",", ": "), (", ", ":")])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_rows_are_found_however_the_json_is_written(double, count, separators, ascii_only):
+    """Without spaces, as Prometheus writes them, they are read one at a time."""
+    wanted = [(NASTY[number % len(NASTY)], [(10.0, float(number)), (20.0, -1.5)]) for number in range(count)]
+    result = [{"metric": labels, "values": [[at, str(value)] for at, value in values]} for labels, values in wanted]
+    document = {
+        "status": "success",
+        "isPartial": False,
+        "data": {"resultType": "matrix", "result": result},
+        "stats": {},
+    }
+    body = json.dumps(document, separators=separators, ensure_ascii=ascii_only).encode()
+    double.reply = lambda _: Reply(body)
+    assert rows(double) == wanted
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_a_row_that_is_longer_than_any_should_be_is_read_too(double, separators):
+    wanted = [({"a": "b"}, [(1.0, 2.0)]), ({"long": "y" * 3_000_000}, [(1.0, 2.0)]), ({"c": "d"}, [(1.0, 2.0)])]
+    result = [{"metric": labels, "values": [[at, str(value)] for at, value in values]} for labels, values in wanted]
+    document = {"status": "success", "data": {"resultType": "matrix", "result": result}}
+    double.reply = lambda _: Reply(json.dumps(document, separators=separators).encode())
+    assert rows(double) == wanted
+
+
+def test_what_stands_after_the_rows_is_read_too(double):
+    document = {
+        "status": "success",
+        "data": {"resultType": "matrix", "result": [{"metric": NASTY[1], "values": []}] * 3},
+    }
+    document["warnings"] = ['partial: ]}],"result":[', "two"]
+    double.reply = lambda _: Reply(json.dumps(document, separators=(",", ":")).encode())
+    assert ask(double).warnings == tuple(document["warnings"])
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 20, 60, 90, 200])
+@pytest.mark.parametrize("count", [1, 3])
+def test_an_answer_that_ends_too_early_is_no_answer(double, cut, count):
+    """Whole as HTTP, but not as JSON."""
+    document = {
+        "status": "success",
+        "data": {"resultType": "matrix", "result": [{"metric": {"a": "b"}, "values": []}] * count},
+    }
+    body = json.dumps(document, separators=(",", ":")).encode()
+    double.reply = lambda _: Reply(body[:-cut])
+    with pytest.raises(MetricsError, match="not its JSON"):
+        rows(double)
+
+
+def test_a_packed_stream_that_ends_too_early_is_no_answer(double):
+    packed = gzip.compress(matrix([ROW]).body)
+    double.reply = lambda _: Reply(packed[:-12], headers={"Content-Encoding": "gzip"}, drip_seconds=1e-9)
+    with pytest.raises(MetricsError, match="ends too early"):
+        rows(double)
+    double.reply = lambda _: Reply(b"no gzip at all", headers={"Content-Encoding": "gzip"}, drip_seconds=1e-9)
+    with pytest.raises(MetricsError, match="not gzip"):
+        rows(double)
 
 
 def test_a_row_of_the_wrong_form_is_an_error_when_it_is_read(double):

@@ -3,7 +3,7 @@
 import pytest
 from metrics_world import EXPORTER, NOW, exported, plain, pod, state
 
-from ebbtide.metrics.settings import LabelMode
+from ebbtide.samples.settings import LabelMode
 
 
 @pytest.mark.parametrize(("labels", "mode"), [(exported(), "Exported"), (plain(), "Plain")])
@@ -32,7 +32,7 @@ async def test_series_that_name_pods_in_two_ways_are_refused(scraped, world):
     scraped.add(exported("a", "GPU-1"), NOW, Engine=0.5)
     scraped.add(plain("b", "GPU-2"), NOW, Engine=0.5)
     health = await here.tick()
-    assert "1 by exported_pod and 1 by pod" in health.attribution_problem
+    assert "1 by exported_namespace and exported_pod and 1 by namespace and pod" in health.attribution_problem
     assert not here.book.samples
 
 

@@ -1,32 +1,33 @@
 """The PromQL itself, as far as a text can be judged; e2e/tests/test_metrics_adapter.py runs it."""
 
 from ebbtide.core.evidence import Signal
-from ebbtide.metrics.profile import NVIDIA
 from ebbtide.metrics.queries import QueryWriter
-from ebbtide.metrics.settings import LabelMode, MetricsSettings
-from ebbtide.metrics.span import Frontier
 from ebbtide.metrics.targets import seconds
+from ebbtide.samples.profile import NVIDIA
+from ebbtide.samples.settings import LabelMode, ReadingSettings
+from ebbtide.samples.source import ValueRequest
+from ebbtide.samples.span import Frontier
 
 NAMES = NVIDIA.names(LabelMode.Exported)
+REQUESTS = [ValueRequest({str(measure.signal): measure for measure in group}, NAMES) for group in NVIDIA.groups]
 
 
 def test_all_signals_are_asked_for_in_five_queries_beside_the_one_for_presence():
-    values = QueryWriter(NVIDIA, 15.0).values(NAMES)
-    assert len(values) == 5
-    assert sorted(name for query in values for name in query.sources) == sorted(Signal)
+    assert len(REQUESTS) == 5
+    assert sorted(name for request in REQUESTS for name in request.measures) == sorted(Signal)
 
 
 def test_matchers_stand_in_every_selector_and_are_quoted():
     writer = QueryWriter(NVIDIA, 15.0, (("job", 'a"b\\c'),))
-    for text in (writer.presence(), *(query.text for query in writer.values(NAMES))):
+    for text in (writer.presence(), *(writer.values(request) for request in REQUESTS)):
         selectors = text.count("DCGM_FI_")
         assert selectors == text.count(r'{job="a\"b\\c"') > 0
 
 
 def test_steps_below_a_second_are_written_in_milliseconds():
-    settings = MetricsSettings("http://x", sample_interval_seconds=1.0)
+    settings = ReadingSettings(sample_interval_seconds=1.0)
     assert settings.step_seconds == 0.5
-    texts = [query.text for query in QueryWriter(NVIDIA, settings.step_seconds).values(NAMES)]
+    texts = [QueryWriter(NVIDIA, settings.step_seconds).values(request) for request in REQUESTS]
     assert all("[500ms]" in text for text in texts)
 
 

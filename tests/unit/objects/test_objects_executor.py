@@ -90,6 +90,18 @@ def gets(asked: Asked) -> bool:
     return asked.method == "GET"
 
 
+def of_job(asked: Asked) -> bool:
+    return asked.method == "GET" and "/jobs/" in asked.path
+
+
+def ours(**metadata: Any) -> StandIn:
+    """A stand-in that knows the TrainingJob, as the decision saw it but for `metadata`."""
+    stand_in = StandIn()
+    there = {**TRAINING_JOB, "metadata": {**TRAINING_JOB["metadata"], **metadata}}
+    stand_in.answer(200, there, when=lambda asked: asked.method == "GET" and "/trainingjobs/" in asked.path)
+    return stand_in
+
+
 def writes(stand_in: StandIn) -> list[Asked]:
     return [one for one in stand_in.asked if one.method != "GET"]
 
@@ -111,16 +123,16 @@ async def test_who_does_not_lead_writes_nothing(tmp_path: Path, verb: Verb) -> N
 
 
 async def test_leadership_is_asked_again_at_the_last_moment(tmp_path: Path) -> None:
-    stand_in = StandIn()
-    stand_in.answer(200, job(), when=gets)
+    stand_in = ours()
+    stand_in.answer(200, job(), when=of_job)
     async with executing(stand_in, tmp_path, Leader(True, False)) as executor:
         assert (await executor.execute(action(Verb.Pause), workload(job()))).kind is OutcomeKind.NotLeader
     assert writes(stand_in) == []
 
 
 async def test_a_pause_is_exactly_one_write(tmp_path: Path) -> None:
-    stand_in = StandIn()
-    stand_in.answer(200, job(), when=gets)
+    stand_in = ours()
+    stand_in.answer(200, job(), when=of_job)
     stand_in.answer(200, job("8", suspend=True))
     async with executing(stand_in, tmp_path) as executor:
         assert (await executor.execute(action(Verb.Pause), workload(job()))).kind is OutcomeKind.Done
@@ -142,8 +154,8 @@ async def test_a_pause_is_exactly_one_write(tmp_path: Path) -> None:
 async def test_what_is_not_as_the_decision_saw_it_is_planned_again(
     tmp_path: Path, name: str, there: Any, want: str
 ) -> None:
-    stand_in = StandIn()
-    stand_in.answer(200, there, when=gets)
+    stand_in = ours()
+    stand_in.answer(200, there, when=of_job)
     async with executing(stand_in, tmp_path) as executor:
         outcome = await executor.execute(action(Verb.Pause), workload(job()))
     assert outcome.kind is OutcomeKind.Conflict, name
@@ -160,8 +172,8 @@ async def test_what_is_not_as_the_decision_saw_it_is_planned_again(
     ],
 )
 async def test_every_refusal_is_an_outcome_with_its_sentence(tmp_path: Path, status: int, want: OutcomeKind) -> None:
-    stand_in = StandIn()
-    stand_in.answer(200, job(), when=gets)
+    stand_in = ours()
+    stand_in.answer(200, job(), when=of_job)
     stand_in.refuse(status, "Reason", "the server's own sentence")
     async with executing(stand_in, tmp_path) as executor:
         outcome = await executor.execute(action(Verb.Pause), workload(job()))
@@ -175,6 +187,27 @@ async def test_a_server_that_is_gone_is_an_outcome_too(tmp_path: Path) -> None:
         outcome = await executor.execute(action(Verb.Create), workload())
     assert outcome.kind is OutcomeKind.Failed
     assert "cannot reach the API server" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("there", "want"),
+    [
+        ({"resourceVersion": "6"}, OutcomeKind.Done),
+        ({"annotations": {"ebbtide.dev/keep-until": "2099-01-01T00:00:00Z"}}, OutcomeKind.Conflict),
+        ({"generation": 2}, OutcomeKind.Conflict),
+        ({"uid": "another"}, OutcomeKind.Conflict),
+        ({"deletionTimestamp": "2026-11-22T16:37:16Z"}, OutcomeKind.Conflict),
+    ],
+)
+async def test_a_word_that_no_watch_told_of_is_heard_before_a_pause(
+    tmp_path: Path, there: dict[str, Any], want: OutcomeKind
+) -> None:
+    stand_in = ours(**there)
+    stand_in.answer(200, job(), when=of_job)
+    stand_in.answer(200, job("8", suspend=True))
+    async with executing(stand_in, tmp_path) as executor:
+        assert (await executor.execute(action(Verb.Pause), workload(job()))).kind is want
+    assert len(writes(stand_in)) == (want is OutcomeKind.Done)
 
 
 async def test_after_the_start_of_a_users_job_its_fields_are_given_up(tmp_path: Path) -> None:

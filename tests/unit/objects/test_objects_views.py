@@ -242,12 +242,22 @@ def test_a_restore_is_read_with_its_original() -> None:
 
 def test_a_restore_that_a_controller_copied_means_nothing() -> None:
     copied = {"ebbtide.dev/restore": json.dumps(RESTORE)}
-    owners = [{"uid": "x", "kind": "CronJob", "apiVersion": "batch/v1", "controller": True}]
+    owners = [{"uid": "x", "kind": "JobSet", "apiVersion": "jobset.x-k8s.io/v1alpha2", "controller": True}]
     target = job(annotations=copied, ownerReferences=owners).target
     assert target.restore is None
-    assert target.restore_unreadable == "ebbtide.dev/restore stands on a Job that CronJob controls"
-    ours = [{"uid": "x", "kind": "TrainingJob", "apiVersion": "ebbtide.dev/v1alpha1", "controller": True}]
-    assert job(annotations=copied, ownerReferences=ours).target.restore is not None
+    assert target.restore_unreadable == "ebbtide.dev/restore stands on a Job that JobSet controls"
+
+
+@pytest.mark.parametrize("owner", [("TrainingJob", "ebbtide.dev/v1alpha1"), ("CronJob", "batch/v1")])
+def test_below_our_kinds_and_below_cron_jobs_a_job_carries_its_own_restore(owner: tuple[str, str]) -> None:
+    kind, version = owner
+    owners = [{"uid": "x", "kind": kind, "apiVersion": version, "controller": True}]
+    own = job(annotations={"ebbtide.dev/restore": json.dumps(RESTORE)}, ownerReferences=owners).target
+    assert own.restore is not None
+    copied = {"ebbtide.dev/restore": json.dumps({**RESTORE, "name": "another"})}
+    target = job(annotations=copied, ownerReferences=owners).target
+    assert (target.restore, target.restore_unreadable) == (None, "")
+    assert "belongs to Job/another" in target.restore_misplaced
 
 
 def test_a_successor_of_the_same_name_survives_the_end_of_its_predecessor() -> None:

@@ -19,7 +19,7 @@ class Lever(Protocol):
 
     @property
     def running(self) -> Mapping[str, object]:
-        """JSON pointer to the value that lets run; only for objects without a stored original."""
+        """JSON pointer to the value that lets run, for objects without a stored original; empty: nobody can know it."""
 
     def is_over(self, document: Mapping[str, Any]) -> bool:
         """Whether it has ended for good, so that the lever moves nothing."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ebbtide.api.labels import GROUP, RESTORE
+from ebbtide.api.labels import GROUP, HOLD, RESTORE
 from ebbtide.core.workload import Instant, Restore, RestoreField
 from ebbtide.objects import restore
 from ebbtide.objects.levers.lever import Lever
@@ -12,6 +12,7 @@ from ebbtide.objects.pointer import ABSENT, look, merge_patch
 from ebbtide.objects.restore import Unusable
 
 _ANNOTATION = "/metadata/annotations/" + RESTORE.replace("/", "~1")
+_HOLD = "/metadata/annotations/" + HOLD.replace("/", "~1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Step:
 
 
 def stop(document: Mapping[str, Any], lever: Lever, note: Note) -> Step:
-    """Pull the lever and store the original. An original that is there stays: then only the lever moves."""
+    """Pull the lever and store the original. An original that still describes the object stays as it is."""
     if over := _over(document, lever):
         return over
     stored = _stored(document)
@@ -43,35 +44,68 @@ def stop(document: Mapping[str, Any], lever: Lever, note: Note) -> Step:
     moves = [(path, value) for path, value in lever.stopped.items() if look(document, path) != value]
     if not moves:
         return Step(message="is stopped already")
-    if stored is None:
+    if stored is None or not _in_force(document, stored):
+        # One that no field bears out any more is older than what the object is now: its owner changed it since.
         return Step(_patch(document, [*moves, (_ANNOTATION, restore.write(_original(document, moves, note)))]))
     if not {path for path, _ in moves} <= {one.path for one in stored.fields}:
         return Step(message=f"{RESTORE} holds the originals of other fields: left as it is", refused=True)
     return Step(_patch(document, moves))
 
 
-def start(document: Mapping[str, Any], lever: Lever, *, without_original: bool) -> Step:
-    """Put back what still is as we set it. `without_original`: let it run even if nothing was stored."""
+def start(
+    document: Mapping[str, Any], lever: Lever, *, without_original: bool, remembered: Restore | None = None
+) -> Step:
+    """Put back what still is as we set it. `without_original`: let it run even if nothing was stored.
+
+    `remembered`: the original as status tells it; it counts where the object bears none, or an older one.
+    """
     stored = _stored(document)
     if isinstance(stored, Unusable):
         return _left(stored)
+    if remembered is not None and (stored is None or stored.at < remembered.at - 1):
+        stored = remembered
     if stored is None:
-        moves = [(path, value) for path, value in lever.running.items() if look(document, path) != value]
-        if not moves or not without_original:
-            return Step(message="was not stopped by Ebbtide" if moves else "runs already")
-        return Step(_patch(document, moves))
+        return _start_anyway(document, lever) if without_original else _not_ours(document, lever)
     ours = [one for one in stored.fields if look(document, one.path) == one.set]
     kept = [one.path for one in stored.fields if one not in ours]
     back = [(one.path, one.was if one.was_present else ABSENT) for one in ours]
     skipped = f"RestoreSkipped: {', '.join(kept)} changed while it was stopped and stays as it is" if kept else ""
-    return Step(_patch(document, [*back, (_ANNOTATION, ABSENT)]), skipped)
+    return Step(_patch(document, [*back, (_ANNOTATION, ABSENT), *_hold(document)]), skipped)
+
+
+def _start_anyway(document: Mapping[str, Any], lever: Lever) -> Step:
+    """Let it run although nothing was stored: what was held since its creation, or what a human asks for."""
+    if not _is_stopped(document, lever):
+        return Step(message="runs already")
+    if not lever.running:
+        fields = ", ".join(lever.stopped)
+        return Step(message=f"{fields} is at its stop and what it was is not stored: set it yourself", refused=True)
+    return Step(_patch(document, [*lever.running.items(), *_hold(document)]))
+
+
+def _not_ours(document: Mapping[str, Any], lever: Lever) -> Step:
+    return Step(message="was not stopped by Ebbtide" if _is_stopped(document, lever) else "runs already")
+
+
+def _is_stopped(document: Mapping[str, Any], lever: Lever) -> bool:
+    return all(look(document, path) == value for path, value in lever.stopped.items())
+
+
+def is_held(document: Mapping[str, Any]) -> bool:
+    """Suspended since its creation on our behalf, by the annotation ebbtide.dev/hold."""
+    return (document["metadata"].get("annotations") or {}).get(HOLD) == "true"
+
+
+def _hold(document: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """The hold ends with the first start."""
+    return [(_HOLD, ABSENT)] if HOLD in (document["metadata"].get("annotations") or {}) else []
 
 
 def forget(document: Mapping[str, Any]) -> Step:
     """Remove a restore that no longer describes the object; the fields stay as they are."""
-    stored = _stored(document)
-    if stored is None:
+    if RESTORE not in (document["metadata"].get("annotations") or {}):
         return Step(message="carries no restore annotation")
+    stored = _stored(document)
     if isinstance(stored, Unusable) and stored.newer:
         return _left(stored)
     return Step(_patch(document, [(_ANNOTATION, ABSENT)]))
@@ -103,8 +137,15 @@ def _left(stored: Unusable) -> Step:
 
 
 def _stored(document: Mapping[str, Any]) -> Restore | Unusable | None:
+    """What is another object's counts as not there."""
     meta = document["metadata"]
-    return restore.read(meta.get("annotations"), document["kind"], meta["name"])
+    found = restore.read(meta.get("annotations"), document["kind"], meta["name"])
+    return None if isinstance(found, Unusable) and found.misplaced else found
+
+
+def _in_force(document: Mapping[str, Any], stored: Restore) -> bool:
+    """Some field still is as that stop set it."""
+    return any(look(document, one.path) == one.set for one in stored.fields)
 
 
 def _original(document: Mapping[str, Any], moves: list[tuple[str, object]], note: Note) -> Restore:

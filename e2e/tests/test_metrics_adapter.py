@@ -22,9 +22,9 @@ from e2e.requirements_guard import require
 from ebbtide.core.evidence import EvidenceBook, Signal
 from ebbtide.core.snapshot import ClusterState, MetricsHealth
 from ebbtide.core.workload import Attribution, Breaker, Pod, WorkloadKey
-from ebbtide.metrics import reader
 from ebbtide.metrics.adapter import PrometheusMetrics
 from ebbtide.metrics.settings import MetricsSettings
+from ebbtide.samples import reader
 
 pytestmark = pytest.mark.plane
 
@@ -140,7 +140,7 @@ class Adapter:
     """The adapter under test and the cluster that it sees."""
 
     def __init__(self, url: str) -> None:
-        self._metrics = PrometheusMetrics(MetricsSettings(url, sample_interval_seconds=INTERVAL), WallClock())
+        self._metrics = PrometheusMetrics(MetricsSettings(url=url, sample_interval_seconds=INTERVAL), WallClock())
         self.state = state("train-0")
         self.book: RecordingBook
 

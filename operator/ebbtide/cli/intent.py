@@ -6,11 +6,15 @@ from datetime import timedelta
 
 import click
 
+from ebbtide.api.adopted_workload import adopted_name
+from ebbtide.api.labels import GROUP
 from ebbtide.cli.environment import Connection, Environment, Object
+from ebbtide.cli.failure import BadInput
 from ebbtide.cli.flags import Scope
 from ebbtide.cli.printers.objects import print_object
 from ebbtide.cli.reference import Reference, parse
-from ebbtide.cli.training_job import TrainingJob
+from ebbtide.cli.workload import Workload
+from ebbtide.objects.resources import ADOPTED_WORKLOADS
 
 Annotations = Mapping[str, str | None]
 """Annotation key to value; None removes it."""
@@ -22,7 +26,7 @@ class Said:
 
     reference: Reference
     namespace: str
-    before: TrainingJob
+    before: Workload
     after: Object
     program: str
 
@@ -57,15 +61,30 @@ class Request:
         """BadInput where `text` names no workload."""
         return cls(environment, scope, parse(text))
 
-    def write(self, connection: Connection, before: TrainingJob, annotations: Annotations) -> Said:
+    def write(self, connection: Connection, before: Workload, annotations: Annotations) -> Said:
         """One merge patch."""
         body = {"metadata": {"annotations": dict(annotations)}}
         after = connection.merge_patch(self.reference.resource, before.namespace, before.name, body)
         return Said(self.reference, before.namespace, before, after, self.environment.program)
 
-    def read(self, connection: Connection) -> TrainingJob:
-        """The workload as it is; a Failure where there is none."""
-        return TrainingJob(connection.get(self.reference.resource, self.scope.of(connection), self.reference.name))
+    def read(self, connection: Connection) -> Workload:
+        """The workload as it is; a Failure where there is none, BadInput where another object is the workload."""
+        resource, namespace, name = self.reference.resource, self.scope.of(connection), self.reference.name
+        found = connection.get(resource, namespace, name)
+        if not self.reference.is_adopted:
+            return Workload(found)
+        owner = _owner(found)
+        if owner:
+            raise BadInput(f"{self.reference.word} belongs to {owner}: name that instead.")
+        told = connection.find(ADOPTED_WORKLOADS, namespace, adopted_name(resource.api_version, resource.kind, name))
+        return Workload.adopted({"apiVersion": resource.api_version, "kind": resource.kind, **found}, told)
+
+
+def _owner(document: Object) -> str:
+    """KIND/NAME of the object of one of our kinds that controls it; empty where there is none."""
+    owners = document.get("metadata", {}).get("ownerReferences") or ()
+    ours = (one for one in owners if one.get("controller") and one.get("apiVersion", "").startswith(f"{GROUP}/"))
+    return next((f"{one['kind'].lower()}/{one['name']}" for one in ours), "")
 
 
 def tell(said: Said, form: str, *sentences: str) -> None:

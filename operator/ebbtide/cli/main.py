@@ -23,6 +23,8 @@ COMMANDS: Final = {
     "pause": "Release a workload's GPUs now, until you resume it.",
     "resume": "Let a workload run, whatever the policy says, for a while.",
     "keep": "Keep Ebbtide's hands off a workload for a while.",
+    "release": "Start again all that Ebbtide paused or holds, with or without an operator.",
+    "simulate": "Play a scenario: what Ebbtide would do, and what that costs and saves.",
     "check": "Say whether cluster, permissions, metrics and prices are fit.",
     "operator": "Run the operator.",
     "version": "Show versions.",

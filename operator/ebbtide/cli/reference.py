@@ -5,10 +5,13 @@ from typing import Final
 
 from ebbtide.api.vocabulary import WorkloadKind
 from ebbtide.cli.failure import BadInput
-from ebbtide.objects.resources import TRAINING_JOBS, Resource
+from ebbtide.objects.resources import DEPLOYMENTS, JOBS, TRAINING_JOBS, Resource
 
-_WORDS: Final = {"trainingjob": TRAINING_JOBS, "trainingjobs": TRAINING_JOBS, "tjob": TRAINING_JOBS}
-_FORM: Final = "write KIND/NAME, for example trainingjob/resnet"
+KINDS: Final = (TRAINING_JOBS, JOBS, DEPLOYMENTS)
+"""Every kind of workload that this version handles: ours, and those that have a lever."""
+_SHORT: Final = {"tjob": TRAINING_JOBS, "deploy": DEPLOYMENTS}
+_WORDS: Final = {word: kind for kind in KINDS for word in (kind.kind.lower(), kind.plural)} | _SHORT
+_FORM: Final = "write KIND/NAME, for example trainingjob/resnet or deployment/web"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +31,14 @@ class Reference:
         """As `kubectl -o name` writes it."""
         return f"{self.resource.kind.lower()}.{self.resource.group}/{self.name}"
 
+    @property
+    def is_adopted(self) -> bool:
+        """Not of one of our kinds."""
+        return self.resource != TRAINING_JOBS
+
 
 def parse(text: str) -> Reference:
-    """`tjob/resnet`, `trainingjobs/resnet`, `trainingjob.ebbtide.dev/resnet`. BadInput for anything else."""
+    """`tjob/resnet`, `job/train`, `deployments/web`, `deployment.apps/web`. BadInput for anything else."""
     kind, slash, name = text.partition("/")
     if not slash or not kind or not name or "/" in name:
         raise BadInput(f"{text!r} names no workload: {_FORM}.")
@@ -42,9 +50,10 @@ def parse(text: str) -> Reference:
 
 
 def _unknown(kind: str) -> str:
-    word = kind.lower().partition(".")[0]
+    word, _, group = kind.lower().partition(".")
     known = {one.value.lower(): one.value for one in WorkloadKind}
     supported = known.get(word) or known.get(word.removesuffix("s"))
-    if supported and supported != TRAINING_JOBS.kind:
-        return f"{supported} is not handled by this version yet: only trainingjob/NAME is."
+    handled = [one.kind for one in KINDS]
+    if supported and supported not in handled and not group:
+        return f"{supported} is not handled by this version yet: only {', '.join(handled)} are."
     return f"{kind!r} is no kind of workload: {_FORM}."

@@ -1,1 +1,1 @@
-"""From samples of series to evidence: what a metrics source and its simulation have in common."""
+"""Samples in, evidence out, whatever store they come from. Vendor exporters as data; it decides nothing."""

@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 
 from ebbtide.cli.checks.line import Line, failed, ok, skipped
 from ebbtide.cli.duration import spoken
-from ebbtide.metrics.answers import Answer, MetricsError
+from ebbtide.metrics.answers import JsonAnswer
 from ebbtide.metrics.client import Limits, PrometheusClient
-from ebbtide.metrics.profile import NVIDIA
 from ebbtide.metrics.queries import QueryWriter
-from ebbtide.metrics.settings import LabelMode
-from ebbtide.metrics.targets import interval_fit
+from ebbtide.metrics.source import PrometheusSource
+from ebbtide.samples.answer import MetricsError
+from ebbtide.samples.fit import interval_fit
+from ebbtide.samples.profile import NVIDIA
+from ebbtide.samples.settings import LabelMode
 
 SOURCE: Final = "Prometheus"
 FLOW: Final = "metrics"
@@ -68,21 +70,28 @@ def _flow(client: PrometheusClient, source: Source, now: float) -> list[Line]:
         lines = [_devices(answer, source, now)]
     except MetricsError as error:
         return [failed(FLOW, str(error))]
-    problem = interval_fit(client, NVIDIA, writer, source.sample_interval_seconds, now).problem
+    problem = interval_fit(PrometheusSource(client, writer), source.sample_interval_seconds, now).problem
     return [*lines, *([failed(FLOW, problem)] if problem else [])]
 
 
-def _devices(answer: Answer, source: Source, now: float) -> Line:
+def _devices(answer: JsonAnswer, source: Source, now: float) -> Line:
     if answer.warnings:
         return failed(FLOW, f"Prometheus warns that answers are incomplete: {'; '.join(answer.warnings)}")
     samples = list(answer.samples())
     if not samples:
         return failed(FLOW, _nothing(source))
     age = now - max(float(sample.value[1]) for sample in samples)
-    found = f"{len(samples)} device{'' if len(samples) == 1 else 's'}, newest sample {spoken(max(0, age))} ago"
+    rows = _by_device([sample.metric for sample in samples])
+    found = f"{len(rows)} device{'' if len(rows) == 1 else 's'}, newest sample {spoken(max(0, age))} ago"
     if age > 2 * source.sample_interval_seconds:
         return failed(FLOW, f"{found}, older than two intervals: see whether the exporter's targets are up")
-    return ok(FLOW, f"{found}; {_names([sample.metric for sample in samples])}")
+    return ok(FLOW, f"{found}; {_names(rows)}")
+
+
+def _by_device(series: list[dict[str, str]]) -> list[dict[str, str]]:
+    """One of each device, with a pod where there is one: several targets may report on it, or pods share it."""
+    ordered = sorted(series, key=lambda labels: _mode(labels) is not None)
+    return list({NVIDIA.device(labels) or str(labels): labels for labels in ordered}.values())
 
 
 def _nothing(source: Source) -> str:
@@ -103,5 +112,6 @@ def _names(series: list[dict[str, str]]) -> str:
 
 
 def _mode(labels: dict[str, str]) -> LabelMode | None:
-    """Of the first label that names a pod."""
-    return next((names.mode for names in NVIDIA.pod_labels if labels.get(names.pod)), None)
+    """Of the first labels that name a pod and its namespace."""
+    named = (names for names in NVIDIA.pod_labels if labels.get(names.pod) and labels.get(names.namespace))
+    return next((names.mode for names in named), None)

@@ -36,13 +36,23 @@ async def of_operator(client: Client, namespace: str, service_account: str) -> l
         if error.status == _FORBIDDEN:
             return [skipped(TITLE, "your rights do not allow to ask about others: create subjectaccessreviews")]
         return [failed(TITLE, f"cannot be asked: {error.message}")]
-    missing = [right for right, allowed in zip(asked, answers, strict=True) if not allowed]
+    denied = [right for right, allowed in zip(asked, answers, strict=True) if not allowed]
+    chosen = {row: kind for kind, rows in rbac.KINDS.items() for row in rows}
+    off = list(dict.fromkeys(chosen[row] for row, _, _ in denied if row in chosen))
+    missing = [right for right in denied if right[0] not in chosen]
     who = f"ServiceAccount {namespace}/{service_account}"
-    return _missing(who, missing) or [ok(TITLE, f"{who} holds all {len(asked)} rights")]
+    fit = ok(TITLE, f"{who} holds all {len(asked) - len(denied)} rights")
+    return [*(_missing(who, missing) or [fit]), *(_switched_off(kind) for kind in off)]
+
+
+def _switched_off(kind: str) -> Line:
+    """No failure: the chart's values say which kinds may be paused."""
+    return skipped(f"kind {kind}", f"only reported, never paused: the chart's kinds.{kind}=true grants patch")
 
 
 def _rights(namespace: str) -> Iterator[tuple[Permission, str, str]]:
-    for rows, where in ((rbac.CLUSTER, ""), (rbac.NAMESPACE, namespace)):
+    kinds = tuple(row for rows in rbac.KINDS.values() for row in rows)
+    for rows, where in ((rbac.CLUSTER, ""), (kinds, ""), (rbac.NAMESPACE, namespace)):
         for row in rows:
             for verb in row.verbs:
                 yield row, where, verb

@@ -8,9 +8,9 @@ from ebbtide.cli.flags import Scope, output, scoped
 from ebbtide.cli.intent import Request
 from ebbtide.cli.printers.objects import print_object
 from ebbtide.cli.printers.page import Page
-from ebbtide.cli.printers.training_job_page import Explanation, print_page
-from ebbtide.cli.training_job import TrainingJob
-from ebbtide.objects.resources import COST_POLICIES
+from ebbtide.cli.printers.workload_page import Explanation, print_page
+from ebbtide.cli.workload import Workload
+from ebbtide.objects.resources import CLUSTER_COST_POLICIES, COST_POLICIES
 
 
 @click.command("explain", short_help="Show why a workload was judged as it is, and what would change it.")
@@ -21,14 +21,14 @@ from ebbtide.objects.resources import COST_POLICIES
 def command(environment: Environment, scope: Scope, workload: str, output: str) -> None:
     """Show why a workload was judged as it is: the checks with their numbers, and what would change it.
 
-    KIND is trainingjob, tjob or trainingjob.ebbtide.dev.
+    KIND is trainingjob (tjob), job or deployment (deploy), with or without its group, as in deployment.apps.
     """
     request = Request.of(environment, scope, workload)
     with environment.connect(scope.target) as connection:
         job = request.read(connection)
         policy = _policy(connection, job) if output == "text" else None
     if output in {"json", "yaml"}:
-        print_object(job.raw, output)
+        print_object(job.shown, output)
     elif output == "name":
         click.echo(request.reference.full_word)
     else:
@@ -36,8 +36,10 @@ def command(environment: Environment, scope: Scope, workload: str, output: str) 
         print_page(explanation, Page(screen.console()))
 
 
-def _policy(connection: Connection, job: TrainingJob) -> Object | None:
+def _policy(connection: Connection, job: Workload) -> Object | None:
     kind, _, name = job.policy.partition("/")
+    if kind == CLUSTER_COST_POLICIES.kind:
+        return connection.find(CLUSTER_COST_POLICIES, "", name)
     if kind != COST_POLICIES.kind or not name:
         return None
     return connection.find(COST_POLICIES, job.namespace, name)

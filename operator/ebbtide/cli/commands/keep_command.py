@@ -8,7 +8,7 @@ from ebbtide.cli.environment import Environment
 from ebbtide.cli.failure import BadInput
 from ebbtide.cli.flags import Scope, output, scoped
 from ebbtide.cli.intent import Request, Said, tell, until
-from ebbtide.cli.training_job import TrainingJob
+from ebbtide.cli.workload import Workload
 
 
 @click.command("keep", short_help="Keep Ebbtide's hands off a workload for a while.")
@@ -31,7 +31,7 @@ def command(environment: Environment, scope: Scope, workload: str, seconds: int,
     tell(said, output, *_sentences(said, seconds, str(end)))
 
 
-def _refuse(job: TrainingJob, word: str) -> None:
+def _refuse(job: Workload, word: str) -> None:
     if job.finished:
         raise BadInput(f"{word} has ended ({job.reason}): there is nothing left to keep.")
 

@@ -7,9 +7,9 @@ from ebbtide.cli.environment import Environment
 from ebbtide.cli.failure import BadInput
 from ebbtide.cli.flags import Scope, output, scoped
 from ebbtide.cli.printers.objects import print_list
-from ebbtide.cli.printers.training_job_list import as_csv, print_table
-from ebbtide.cli.training_job import TrainingJob
-from ebbtide.objects.resources import TRAINING_JOBS
+from ebbtide.cli.printers.workload_list import as_csv, print_table
+from ebbtide.cli.workload import Workload
+from ebbtide.objects.resources import ADOPTED_WORKLOADS, TRAINING_JOBS
 
 
 @click.command("list", short_help="Show every workload: verdict, reason, GPUs and cost.")
@@ -28,22 +28,24 @@ def command(environment: Environment, scope: Scope, output: str, *, idle: bool, 
         raise BadInput("--idle and --paused exclude each other: what is paused holds no GPU. Give one of them.")
     with environment.connect(scope.target) as connection:
         namespace = scope.of(connection)
-        jobs = [TrainingJob(one) for one in connection.all_of(TRAINING_JOBS, namespace)]
+        jobs = [
+            Workload(one) for kind in (TRAINING_JOBS, ADOPTED_WORKLOADS) for one in connection.all_of(kind, namespace)
+        ]
     shown = sorted(
         (job for job in jobs if (not idle or job.idle) and (not paused or job.paused)),
-        key=lambda job: (job.namespace, job.name),
+        key=lambda job: (job.namespace, job.name, job.kind),
     )
     _print(shown, output, environment, scope, namespace)
 
 
-def _print(jobs: list[TrainingJob], form: str, environment: Environment, scope: Scope, namespace: str) -> None:
+def _print(jobs: list[Workload], form: str, environment: Environment, scope: Scope, namespace: str) -> None:
     if form in {"json", "yaml"}:
-        print_list([job.raw for job in jobs], form)
+        print_list([job.shown for job in jobs], form)
     elif form == "csv":
         click.echo(as_csv(jobs), nl=False)
     elif form == "name":
         for job in jobs:
-            click.echo(f"trainingjob.{TRAINING_JOBS.group}/{job.name}")
+            click.echo(job.full_word)
     elif not jobs:
         click.echo(
             f"No workload found {'in ' + namespace + ' namespace' if namespace else 'in any namespace'}.", err=True

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from ebbtide.core.election import Terms
 from ebbtide.core.settings import Safety
 from ebbtide.options import LABEL_MODES, LEASE, NAMESPACE, OperatorOptions
 
@@ -72,6 +73,7 @@ def _flag(name: str, *names: str, **more: Any) -> Callable[[Callable[..., Any]],
 @_flag("--tick-seconds", type=_POSITIVE, default=30.0, help="From one decision to the next.")
 @_flag("--write-rate", type=_POSITIVE, default=20.0, help="Most writes to the API server per second, averaged.")
 @_flag("--enforcement/--no-enforcement", default=False, help="Act on policies that say Enforce, or only observe.")
+@_flag("--write-pods/--no-write-pods", default=False, help="Attribution labels on running pods and volumes too.")
 @_flag("--safety-idle-pauses-per-hour", type=_COUNT, default=60, help="Idle pauses of the fleet; 0: no limit.")
 @_flag("--safety-paused-percent-per-hour", type=_PERCENT, default=10, help="Share of its accelerators; 0: no limit.")
 @_flag("--safety-idle-share-jump-percent", type=_PERCENT, default=30, help="Jump that opens the breaker; 0: never.")
@@ -80,6 +82,10 @@ def _flag(name: str, *names: str, **more: Any) -> Callable[[Callable[..., Any]],
 @_flag("--cluster-name", default="", help="Name of this cluster in reports.")
 @_flag("--namespace", default=NAMESPACE, help="The operator's own namespace.")
 @_flag("--lease-name", default=LEASE, help="The Lease that says who acts.")
+@_flag("--leader-election/--no-leader-election", default=True, help="Act only while holding the Lease, or always.")
+@_flag("--lease-seconds", type=click.IntRange(min=1), default=15, help="A leader unheard of for so long is replaced.")
+@_flag("--renew-seconds", type=_POSITIVE, default=10.0, help="A leader that cannot renew for so long writes nothing.")
+@_flag("--retry-seconds", type=_POSITIVE, default=2.0, help="From one renewal of the Lease to the next.")
 @_flag("--listen", type=_Address(), default="0.0.0.0:8080", help="Address of /healthz, /readyz and /metrics.")
 @_flag("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", help="Least level.")
 @click.option("--kubeconfig", default="", metavar="FILE", help="Default: the pod's own credentials, else kubectl's.")
@@ -99,7 +105,15 @@ def options_from(flags: dict[str, Any]) -> OperatorOptions:
     """The values of the flags, gathered."""
     host, port = flags.pop("listen")
     safety = {name: flags.pop(f"safety_{name}") for name in Safety.__dataclass_fields__}
+    terms = Terms(**{name: flags.pop(name) for name in Terms.__dataclass_fields__})
+    if terms.problem:
+        raise click.UsageError(f"--lease-seconds, --renew-seconds, --retry-seconds: {terms.problem}.")
     protected = flags.pop("protected_namespace")
     return OperatorOptions(
-        listen_host=host, listen_port=port, safety=Safety(**safety), protected_namespaces=tuple(protected), **flags
+        listen_host=host,
+        listen_port=port,
+        safety=Safety(**safety),
+        terms=terms,
+        protected_namespaces=tuple(protected),
+        **flags,
     )

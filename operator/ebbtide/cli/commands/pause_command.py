@@ -8,7 +8,7 @@ from ebbtide.cli.environment import Environment
 from ebbtide.cli.failure import BadInput
 from ebbtide.cli.flags import Scope, output, scoped
 from ebbtide.cli.intent import Request, Said, tell, until
-from ebbtide.cli.training_job import TrainingJob
+from ebbtide.cli.workload import Workload
 
 
 @click.command("pause", short_help="Release a workload's GPUs now, until you resume it.")
@@ -32,7 +32,7 @@ def command(environment: Environment, scope: Scope, workload: str, seconds: int 
     tell(said, output, *_sentences(said, seconds, end))
 
 
-def _refuse(job: TrainingJob, word: str) -> None:
+def _refuse(job: Workload, word: str) -> None:
     if job.finished:
         raise BadInput(f"{word} has ended ({job.reason}): it holds no GPU any more, so there is nothing to pause.")
 
@@ -40,8 +40,8 @@ def _refuse(job: TrainingJob, word: str) -> None:
 def _sentences(said: Said, seconds: int | None, end: str | None) -> list[str]:
     length = f"until {end} ({spoken(seconds)})" if seconds is not None else "until you resume it"
     state = "It is paused already and stays so." if said.before.paused else "The operator stops it within seconds."
-    loses = said.before.raw.get("spec", {}).get("checkpoint", {}).get("mode", "None") == "None"
-    warning = " It writes no checkpoint (spec.checkpoint.mode None): it will start over." if loses else ""
+    loses = said.before.starts_over
+    warning = f" It writes no checkpoint ({loses}): it will start over." if loses else ""
     return [
         f"{said.reference.full_word} in {said.namespace}: to be paused {length}.",
         f"{state}{'' if said.before.paused else warning}",

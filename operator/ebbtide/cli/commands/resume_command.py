@@ -5,12 +5,12 @@ import click
 from ebbtide.api import labels
 from ebbtide.cli import moment
 from ebbtide.cli.duration import Duration, spoken
-from ebbtide.cli.environment import Environment
+from ebbtide.cli.environment import Environment, Object
 from ebbtide.cli.failure import BadInput
 from ebbtide.cli.flags import Scope, output, scoped
 from ebbtide.cli.intent import Request, Said, tell, until
 from ebbtide.cli.printers.objects import print_object
-from ebbtide.cli.training_job import TrainingJob
+from ebbtide.cli.workload import Workload
 from ebbtide.objects.resources import LEASES
 from ebbtide.options import LEASE, NAMESPACE
 
@@ -51,13 +51,22 @@ def _resume(request: Request, seconds: int, form: str) -> None:
     tell(said, form, *_sentences(said, seconds, str(end)))
 
 
-def _refuse(job: TrainingJob, word: str) -> None:
+def _refuse(job: Workload, word: str) -> None:
+    if job.target is not None and _at_zero(job.target):
+        scale = f"kubectl scale {word} -n {job.namespace} --replicas=1"
+        raise BadInput(f"{word} has 0 replicas, and how many there were is not stored: set them yourself, with {scale}")
     if job.finished:
         raise BadInput(f"{word} has ended ({job.reason}): it cannot run again. Create a new one.")
     if job.suspended_by_user:
         patch = """kubectl patch %s -n %s --type=merge -p '{"spec":{"suspend":false}}'"""
         fix = patch % (word, job.namespace)
         raise BadInput(f"spec.suspend of {word} is true, and that always wins: set it to false instead, with {fix}")
+
+
+def _at_zero(target: Object) -> bool:
+    """Scaled to zero by somebody else: there is nothing to go back to."""
+    restorable = labels.RESTORE in (target["metadata"].get("annotations") or {})
+    return not restorable and (target.get("spec") or {}).get("replicas") == 0
 
 
 def _sentences(said: Said, seconds: int, end: str) -> list[str]:

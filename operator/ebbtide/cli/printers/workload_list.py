@@ -1,4 +1,4 @@
-"""TrainingJobs as a list."""
+"""Workloads as a list."""
 
 import csv
 import io
@@ -13,42 +13,40 @@ from ebbtide.cli import screen
 from ebbtide.cli.columns import Cell, Column, lines
 from ebbtide.cli.duration import age
 from ebbtide.cli.moment import ago
-from ebbtide.cli.training_job import NONE, TrainingJob
-
-KIND: Final = "TrainingJob"
+from ebbtide.cli.workload import NONE, Workload
 
 
 @dataclass(frozen=True, slots=True)
 class _Field:
     column: Column
-    cell: Callable[[TrainingJob, datetime], Cell]
+    cell: Callable[[Workload, datetime], Cell]
     wide: bool = False
 
 
-def _plain(*path: str) -> Callable[[TrainingJob, datetime], Cell]:
+def _plain(*path: str) -> Callable[[Workload, datetime], Cell]:
     return lambda job, _: Cell(job.text(*path))
 
 
-def _verdict(job: TrainingJob, _: datetime) -> Cell:
+def _verdict(job: Workload, _: datetime) -> Cell:
     return Cell(job.verdict, screen.STYLES.get(job.verdict, ""))
 
 
-def _reason(job: TrainingJob, _: datetime) -> Cell:
+def _reason(job: Workload, _: datetime) -> Cell:
     return Cell(job.reason, "bold" if job.paused else "")
 
 
-def _since(job: TrainingJob, now: datetime) -> Cell:
+def _since(job: Workload, now: datetime) -> Cell:
     since = job.time("verdict", "since")
     return Cell(ago(since, now) if since else NONE)
 
 
-def _age(job: TrainingJob, now: datetime) -> Cell:
+def _age(job: Workload, now: datetime) -> Cell:
     return Cell(age((now - job.created).total_seconds()) if job.created else NONE)
 
 
 _FIELDS: Final = (
     _Field(Column("NAME", cut=True), lambda job, _: Cell(job.name)),
-    _Field(Column("KIND"), lambda _job, _: Cell(KIND)),
+    _Field(Column("KIND"), lambda job, _: Cell(job.kind)),
     _Field(Column("VERDICT"), _verdict),
     _Field(Column("REASON"), _reason),
     _Field(Column("GPUS", right=True), _plain("gpus")),
@@ -78,7 +76,7 @@ _CSV: Final = (
 )
 
 
-def print_table(jobs: Sequence[TrainingJob], now: datetime, *, namespaces: bool, wide: bool, console: Console) -> None:
+def print_table(jobs: Sequence[Workload], now: datetime, *, namespaces: bool, wide: bool, console: Console) -> None:
     """One line each, within 120 columns; `wide` shows more and cuts nothing."""
     fields = [*([_NAMESPACE] if namespaces else []), *(one for one in _FIELDS if wide or not one.wide)]
     rows = [[field.cell(job, now) for field in fields] for job in jobs]
@@ -86,7 +84,7 @@ def print_table(jobs: Sequence[TrainingJob], now: datetime, *, namespaces: bool,
         console.print(line, soft_wrap=True)
 
 
-def as_csv(jobs: Sequence[TrainingJob]) -> str:
+def as_csv(jobs: Sequence[Workload]) -> str:
     """Comma-separated with a heading; what is unknown is empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -95,7 +93,16 @@ def as_csv(jobs: Sequence[TrainingJob]) -> str:
     return text.getvalue()
 
 
-def _csv_row(job: TrainingJob) -> list[str]:
+def _csv_row(job: Workload) -> list[str]:
     cost = [job.text("cost", key) for key in ("currency", "hourly", "total", "saved")]
-    found = [job.namespace, job.name, KIND, job.verdict, job.reason, job.text("gpus"), job.text("capacityClass"), *cost]
+    found = [
+        job.namespace,
+        job.name,
+        job.kind,
+        job.verdict,
+        job.reason,
+        job.text("gpus"),
+        job.text("capacityClass"),
+        *cost,
+    ]
     return ["" if value == NONE else value for value in found]

@@ -1,4 +1,4 @@
-"""One TrainingJob explained: what it is, why, and what would change it."""
+"""One Workload explained: what it is, why, and what would change it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from ebbtide.cli.intent import shown_command
 from ebbtide.cli.printers import cost_policy_text
 from ebbtide.cli.printers.page import Page
 from ebbtide.cli.remedies import remedy
-from ebbtide.cli.training_job import NONE, TrainingJob
+from ebbtide.cli.workload import NONE, Workload
 
 _MARKS: Final = {"Pass": ("✓", "green"), "Stop": ("✗", "yellow"), "Skip": ("\N{EN DASH}", "dim")}
 _OLD: Final = timedelta(hours=2)
@@ -30,7 +30,7 @@ _DEVICES: Final = (
 class Explanation:
     """What the page is made of."""
 
-    job: TrainingJob
+    job: Workload
     policy: Object | None
     """The governing policy's object; None where there is none or it may not be read."""
     now: datetime
@@ -40,7 +40,7 @@ class Explanation:
     @property
     def word(self) -> str:
         """KIND/NAME."""
-        return f"trainingjob/{self.job.name}"
+        return self.job.word
 
     def command(self, verb: str, rest: str = "") -> str:
         """A command about this workload."""
@@ -66,6 +66,13 @@ def print_page(explanation: Explanation, page: Page) -> None:
 
 def _unseen(it: Explanation, page: Page) -> None:
     page.line(f"{it.word} in {it.job.namespace}: not judged yet.", "bold")
+    if it.job.is_adopted:
+        page.hanging(
+            Text(""),
+            "The operator has told nothing about it: no policy selects it, or it asks for no accelerator. A CostPolicy "
+            f"whose selector matches its labels changes that. If one does: {it.program} check",
+        )
+        return
     page.hanging(Text(""), f"The operator has written no status. If that lasts: {it.program} check")
 
 
@@ -118,7 +125,7 @@ def _countdown(it: Explanation) -> str:
     return f"{said}, pauses at or after {eligible} unless it is used"
 
 
-def _obstacles(job: TrainingJob) -> bool:
+def _obstacles(job: Workload) -> bool:
     """Whether more than time stands between it and a pause."""
     return any(one.get("result") == "Stop" and one.get("name") != "countdown" for one in job.items("checks"))
 
@@ -155,7 +162,7 @@ def _facts(it: Explanation, page: Page) -> None:
     page.fact("Numbers", _numbers(it))
 
 
-def _cost(job: TrainingJob) -> str:
+def _cost(job: Workload) -> str:
     totals = f"total {job.text('cost', 'total')}, saved {job.text('cost', 'saved')}"
     gpus, where = job.text("gpus"), job.text("capacityClass")
     if gpus == "0":
@@ -175,13 +182,13 @@ def _policy(it: Explanation) -> str:
     return f"{it.job.policy}: {cost_policy_text.described(it.policy)}"
 
 
-def _proof(job: TrainingJob) -> tuple[str, ...]:
+def _proof(job: Workload) -> tuple[str, ...]:
     """Where the measured numbers stand: while paused, those that led to the pause."""
     led_to_pause = job.paused and job.items("pause", "evidence", "devices")
     return ("pause", "evidence") if led_to_pause else ("verdict",)
 
 
-def _judged(job: TrainingJob) -> str:
+def _judged(job: Workload) -> str:
     proof = _proof(job)
     span = job.text(*proof, "spanSeconds")
     families = ", ".join(job.words(*proof, "families"))
@@ -270,7 +277,7 @@ def _ways_out(it: Explanation, page: Page) -> None:
         page.line(shown + Text(f"   {meaning}" if beside else f"\n    {meaning}"))
 
 
-def _hints(job: TrainingJob) -> list[str]:
+def _hints(job: Workload) -> list[str]:
     stops = [str(one.get("reason")) for one in job.items("checks") if one.get("result") == "Stop"]
     priced = job.condition("Priced")
     reasons = [job.reason, *stops, *([str(priced.get("reason"))] if priced.get("status") == "False" else [])]

@@ -1,0 +1,122 @@
+"""Finding what Ebbtide stopped: page by page over every kind with a lever, without the operator and its statuses."""
+
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from ebbtide.cli.environment import Object
+from ebbtide.cli.release.stopped import Stopped, is_marked, stopped
+from ebbtide.objects.errors import ApiError
+from ebbtide.objects.levers.lever import Lever
+from ebbtide.objects.resources import TRAINING_JOBS, Resource
+
+TRIES: Final = 3
+"""A list that takes longer than the API server remembers is begun again."""
+_FORBIDDEN: Final = 403
+_UNKNOWN: Final = "its TrainingJob may not be read, where its owner may have said spec.suspend: true"
+
+
+class Page(Protocol):
+    """One page of a list, as it came."""
+
+    @property
+    def body(self) -> bytes:
+        """JSON of the list."""
+
+
+class Pages(Protocol):
+    """The part of the client that lists."""
+
+    def list_pages(self, resource: Resource, *, namespace: str = "") -> AsyncGenerator[Page]:
+        """All objects, page by page."""
+
+
+class _Meta(msgspec.Struct):
+    annotations: dict[str, str] | None = None
+    uid: str = ""
+
+
+class _Head(msgspec.Struct):
+    metadata: _Meta
+
+
+class _Items(msgspec.Struct):
+    items: list[msgspec.Raw]
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was found, and where nobody could look."""
+
+    items: list[Stopped] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+    """One sentence for each kind that could not be listed."""
+
+
+async def search(client: Pages, levers: Iterable[Lever], namespace: str = "") -> Findings:
+    """Everything that Ebbtide stopped or holds in a namespace, or in all. ApiError where the API server is gone."""
+    findings = Findings()
+    for lever in levers:
+        try:
+            findings.items += await _of_kind(client, lever, namespace)
+        except ApiError as error:
+            if error.status == _FORBIDDEN:
+                findings.unseen.append(f"{lever.resource.full_name}: {error.message}")
+            elif not error.not_found:  # a kind that is not installed has nothing paused
+                raise
+    await _find_owners(client, findings, namespace)
+    return findings
+
+
+async def _of_kind(client: Pages, lever: Lever, namespace: str) -> list[Stopped]:
+    marked = [
+        {"kind": lever.resource.kind, **msgspec.json.decode(raw, type=dict[str, Any])}
+        for raw in await _heads(client, lever.resource, namespace)
+    ]
+    found = (stopped(document, lever) for document in marked)
+    return [one for one in found if one is not None]
+
+
+async def _heads(client: Pages, resource: Resource, namespace: str) -> list[msgspec.Raw]:
+    """The marked objects of one kind; of all others only the annotations are decoded."""
+    for attempt in range(TRIES):
+        try:
+            return [
+                raw.copy()  # else the whole page stays in memory with it
+                async for page in client.list_pages(resource, namespace=namespace)
+                for raw in msgspec.json.decode(page.body, type=_Items).items
+                if is_marked(msgspec.json.decode(raw, type=_Head).metadata.annotations)
+            ]
+        except ApiError as error:
+            if not error.gone or attempt == TRIES - 1:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+async def _find_owners(client: Pages, findings: Findings, namespace: str) -> None:
+    """Joins each Job with its TrainingJob: there stand its deadline and its owner's own switch."""
+    wanted = {one.controller_uid for one in findings.items if one.controller_uid}
+    if not wanted:
+        return
+    try:
+        owners = await _owners(client, wanted, namespace)
+    except ApiError as error:
+        if error.status == _FORBIDDEN:
+            findings.unseen.append(f"{TRAINING_JOBS.full_name}: {error.message}")
+            findings.items = [replace(one, problem=_UNKNOWN) if one.controller_uid else one for one in findings.items]
+        elif not error.not_found:
+            raise
+        return
+    findings.items = [one.owned_by(owners.get(one.controller_uid)) for one in findings.items]
+
+
+async def _owners(client: Pages, wanted: set[str], namespace: str) -> Mapping[str, Object]:
+    owners: dict[str, Object] = {}
+    async for page in client.list_pages(TRAINING_JOBS, namespace=namespace):
+        for raw in msgspec.json.decode(page.body, type=_Items).items:
+            uid = msgspec.json.decode(raw, type=_Head).metadata.uid
+            if uid in wanted:
+                owners[uid] = {"kind": TRAINING_JOBS.kind, **msgspec.json.decode(raw, type=dict[str, Any])}
+    return owners

@@ -91,7 +91,8 @@ check-tests:
 
 .PHONY: test
 test: setup binaries check-static ## Run every test, those on the real control plane included
-	@$(PY) -m pytest tests e2e/tests
+	@$(PY) -m pytest -n $(JOBS) tests
+	@$(PY) -m pytest -n $(JOBS) --dist loadfile e2e/tests
 
 .PHONY: bench
 bench: setup binaries ## Measure what docs/benchmarks.md states

@@ -24,6 +24,8 @@ RELEASE: Final = "ebbtide"
 SERVICE_ACCOUNT: Final = service_account(NAMESPACE, RELEASE)
 SECOND_BY_SECOND: Final = {"metrics": {"sampleIntervalSeconds": 1}, "tickSeconds": 1}
 """Chart values for the exporter's one-second scrapes; the chart's own are 30 seconds each."""
+ALONE: Final = {"replicas": 1, "leaderElection": {"enabled": False}}
+"""Chart values: one that is killed and started again need not wait until its predecessor's Lease has run out."""
 _API = "/apis/ebbtide.dev/v1alpha1"
 _LOG_LINES = 12
 
@@ -34,13 +36,14 @@ T = TypeVar("T")
 class Installation:
     """A plane with the chart installed by Helm and the operator of its Deployment running; use it in a `with`.
 
-    `values` are chart values on top of `SECOND_BY_SECOND` and the address of Prometheus. `tell` hears what is being
-    started. The operator runs with the ServiceAccount's token and what the rendered Deployment says.
+    `where` is a folder for a plane of its own, or a plane that runs already and is not stopped with it. `values` are
+    chart values on top of `SECOND_BY_SECOND` and the address of Prometheus. `tell` hears what is being started. The
+    operator runs with the ServiceAccount's token and what the rendered Deployment says.
     """
 
     def __init__(
         self,
-        workdir: Path,
+        where: Path | Plane,
         *,
         values: Mapping[str, Any] | None = None,
         nodes: int = 4,
@@ -48,7 +51,8 @@ class Installation:
         honor_labels: bool = False,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.plane = Plane(workdir)
+        self.plane = where if isinstance(where, Plane) else Plane(where)
+        self._owns_plane = not isinstance(where, Plane)
         self._values = dict(values or {})
         self._nodes, self._speedup, self._honor_labels = nodes, speedup, honor_labels
         self._tell = tell
@@ -60,31 +64,51 @@ class Installation:
 
     def start(self) -> Self:
         """Starts everything and waits until the operator is ready. Raises PlaneError naming the part that failed."""
-        plane = self.plane
         try:
-            self._tell("etcd, API server, controllers, scheduler and KWOK")
-            plane.start()
-            self._tell(f"{self._nodes} GPU nodes")
-            plane.add_gpu_nodes(self._nodes)
-            self._tell("GPU metrics exporter and Prometheus")
-            plane.start_exporter(speedup=self._speedup)
-            plane.start_prometheus(scrape_seconds=1.0, honor_labels=self._honor_labels)
-            self._tell("the chart, by Helm")
-            self._helm(self._values)
-            plane.kubectl(
-                "wait", "--for=condition=Established", "crd", "-l", "app.kubernetes.io/part-of=ebbtide", "--timeout=60s"
-            )
+            self.install()
             self._tell("the operator of the chart's Deployment")
-            self._run_operator()
+            self.run_operator()
         except BaseException:
             self.stop()
             raise
-        self._parts = plane.parts.alive()
+        self._parts = self.plane.parts.alive()
         return self
 
+    def install(self) -> Self:
+        """Everything but the operator. Raises PlaneError naming the part that failed."""
+        plane = self.plane
+        if self._owns_plane:
+            self._tell("etcd, API server, controllers, scheduler and KWOK")
+            plane.start()
+        self._tell(f"{self._nodes} GPU nodes")
+        plane.add_gpu_nodes(self._nodes)
+        self._tell("GPU metrics exporter and Prometheus")
+        plane.start_exporter(speedup=self._speedup)
+        plane.start_prometheus(scrape_seconds=1.0, honor_labels=self._honor_labels)
+        self._tell("the chart, by Helm")
+        self._helm(self._values)
+        plane.kubectl(
+            "wait", "--for=condition=Established", "crd", "-l", "app.kubernetes.io/part-of=ebbtide", "--timeout=60s"
+        )
+        return self
+
+    def run_operator(self, *, ready: bool = True, **options: Any) -> OperatorProcess:
+        """A new process as the Deployment says, with the options of `OperatorProcess`; the one before must have ended.
+
+        It is returned at once without `ready`, else when it is ready.
+        """
+        self._operator = OperatorProcess.from_deployment(self.plane, NAMESPACE, RELEASE, **options)
+        self._operator.start()
+        if ready:
+            self._operator.wait_ready()
+        return self._operator
+
     def stop(self) -> None:
-        """Stops every part in reverse order and waits; safe to call twice."""
-        self.plane.stop()
+        """Stops every part in reverse order and waits; of a plane that ran before only the operator. Safe twice."""
+        if self._owns_plane:
+            self.plane.stop()
+        elif self._operator is not None:
+            self._operator.stop()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -98,7 +122,7 @@ class Installation:
         """`helm upgrade` to these values and none of before, and the new Deployment's operator in place of the old."""
         self._helm(values)
         self.operator.stop()
-        self._run_operator()
+        self.run_operator()
 
     def require_alive(self) -> None:
         """Raises PlaneError with the last log lines of the first part that has ended."""
@@ -114,11 +138,6 @@ class Installation:
         file.write_text(yaml.safe_dump(merged(base, values)), encoding="utf-8")
         words = ["--namespace", NAMESPACE, "--create-namespace", "--values", str(file)]
         self.plane.helm("upgrade", "--install", RELEASE, CHART, *words)
-
-    def _run_operator(self) -> None:
-        self._operator = OperatorProcess.from_deployment(self.plane, NAMESPACE, RELEASE)
-        self._operator.start()
-        self._operator.wait_ready()
 
     # -- parts --------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
-"""`python -m e2e.soak kill [--count 100] [--seed 1]`: kills at random writes, a line for each job.
+"""`python -m e2e.soak kill [--count 100] [--seed 1]`: kill -9 while work is paused and resumed, a line for each.
 
-It ends with status 1 at the first job that was not treated as it must. `--count 0` runs the ten kills of the test.
+Ends with status 1 at the first workload that was not treated as it must.
 """
 
 import argparse
@@ -8,13 +8,18 @@ import sys
 import time
 
 from e2e.plane import PlaneError
-from e2e.soak.kill import Outcome, hits, kills
+from e2e.soak.kill import Outcome, kills
 
 
-def _line(one: Outcome) -> str:
-    shots = "; ".join(map(str, one.shots))
-    missed = f" (aim missed: {'; '.join(one.missed)})" if one.missed else ""
-    return f"{one.step} of {one.job}, killed {shots}: one pause, original intact, resumed{missed}"
+def summary(outcome: Outcome) -> str:
+    """How many kills there were, how many struck where, and what came of it."""
+    aimed = [kill for kill in outcome.kills if kill.shot.aimed]
+    hit = sum(kill.hit for kill in aimed)
+    return (
+        f"{len(outcome.kills)} kills, {len(aimed)} of them aimed by write number ({hit} at that very write); "
+        f"{outcome.inside} fell inside a pause. {len(outcome.pauses)} workloads: one suspending PATCH each, "
+        f"originals intact, all resumed; {outcome.unsaid} Events lost with their process."
+    )
 
 
 def main() -> int:
@@ -25,12 +30,11 @@ def main() -> int:
     arguments = parser.parse_args()
     began = time.monotonic()
     try:
-        outcomes = kills(arguments.count, arguments.seed, tell=lambda one: print(_line(one), flush=True))
+        outcome = kills(arguments.count, arguments.seed, tell=lambda line: print(line, flush=True))
     except (AssertionError, PlaneError) as error:
         print(f"FAILED with seed {arguments.seed}: {error}", file=sys.stderr)
         return 1
-    shots = sum(len(one.shots) for one in outcomes)
-    print(f"{shots} kills, {hits(outcomes)} at the write aimed at, in {time.monotonic() - began:.0f} s: all went right")
+    print(f"{summary(outcome)} ({time.monotonic() - began:.0f} s)")
     return 0
 
 

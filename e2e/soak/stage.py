@@ -1,4 +1,4 @@
-"""Ebbtide on a plane: chart by real Helm, exporter, Prometheus and operator, with hours scaled to seconds."""
+"""One namespace of work under one policy, on an installation with hours scaled to seconds."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -6,92 +6,70 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from e2e.installation import (
+    ALONE,
+    NAMESPACE,
+    RELEASE,
+    SERVICE_ACCOUNT,
+    Document,
+    Installation,
+    cost_policy,
+    training_job,
+)
 from e2e.operator_process import OperatorProcess
 from e2e.plane import AuditWrite, Plane
-from e2e.plane.audit import service_account
 from e2e.plane.waiting import wait_until
 
-CHART: Final = str(Path(__file__).resolve().parents[2] / "charts" / "ebbtide")
-SYSTEM: Final = "ebbtide-system"
-RELEASE: Final = "ebbtide"
-SERVICE_ACCOUNT: Final = service_account(SYSTEM, RELEASE)
+__all__ = ["NAMESPACE", "QUICK", "RELEASE", "RESTORE", "SERVICE_ACCOUNT", "Document", "Stage", "moment", "sleep_until"]
+
 RESTORE: Final = "ebbtide.dev/restore"
-NO_LIMITS: Final = {
-    "safety.idlePausesPerHour": "0",
-    "safety.pausedPercentPerHour": "0",
-    "safety.idleShareJumpPercent": "0",
+UNLIMITED: Final = {
+    "enforcement": {"enabled": True},
+    "metrics": {"lookBackSeconds": 600},
+    "safety": {"idlePausesPerHour": 0, "pausedPercentPerHour": 0, "idleShareJumpPercent": 0},
+    **ALONE,
 }
+"""Chart values: policies act, and no fleet limit keeps a pause from coming when it is due."""
 QUICK: Final = {"afterSeconds": 12, "warnSeconds": 3, "graceSeconds": 2, "neverUsedAfterSeconds": 14}
 """An idle section in which a second stands for five minutes."""
-
-Document = dict[str, Any]
+_API: Final = "/apis/ebbtide.dev/v1alpha1"
 
 
 class Stage:
-    """One namespace of work under one policy. Nothing runs before `install`, no operator before `start`."""
+    """Nothing runs before `install`, no operator before `start`. `where` is as for an Installation."""
 
-    def __init__(self, plane: Plane, namespace: str = "work") -> None:
-        self.plane, self.namespace = plane, namespace
+    def __init__(self, where: Plane | Path, namespace: str = "work", *, nodes: int = 0) -> None:
+        self.installation = Installation(where, values=UNLIMITED, nodes=nodes)
+        self.plane, self.namespace = self.installation.plane, namespace
         self._activity: dict[str, str] = {}
-        self._operator: OperatorProcess | None = None
 
     @property
     def operator(self) -> OperatorProcess:
         """The operator that was started last."""
-        assert self._operator is not None
-        return self._operator
+        return self.installation.operator
 
-    def install(self, **values: str) -> None:
-        """Metrics, chart and namespace. `values` are chart values, with `__` for a dot."""
-        plane = self.plane
-        plane.start_exporter()
-        prometheus = plane.start_prometheus(scrape_seconds=1.0)
-        chosen = {
-            "metrics.prometheusUrl": prometheus.url,
-            "metrics.sampleIntervalSeconds": "1",
-            "metrics.lookBackSeconds": "600",
-            "tickSeconds": "1",
-            "enforcement.enabled": "true",
-            **NO_LIMITS,
-            **{key.replace("__", "."): value for key, value in values.items()},
-        }
-        words = [word for key, value in chosen.items() for word in ("--set", f"{key}={value}")]
-        plane.helm("install", RELEASE, CHART, "--namespace", SYSTEM, "--create-namespace", *words)
-        plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-        plane.create_namespace(self.namespace)
-
-    # -- the operator -------------------------------------------------------------------------------------------
+    def install(self) -> None:
+        """Metrics, chart and namespace."""
+        self.installation.install()
+        self.plane.create_namespace(self.namespace)
 
     def start(self, *, ready: bool = True, **options: Any) -> OperatorProcess:
-        """A new operator process as the Deployment says; one that runs must have ended."""
-        self._operator = OperatorProcess.from_deployment(self.plane, SYSTEM, RELEASE, **options)
-        self._operator.start()
-        if ready:
-            self._operator.wait_ready()
-        return self._operator
+        """A new operator process, with the options of `OperatorProcess`; one that runs must have ended."""
+        return self.installation.run_operator(ready=ready, **options)
 
     # -- work ---------------------------------------------------------------------------------------------------
 
     def set_policy(self, idle: Mapping[str, object] = QUICK, name: str = "batch") -> None:
         """An enforcing policy over everything in the namespace."""
-        spec = {"mode": "Enforce", "selector": {}, "idle": dict(idle)}
-        self._create("costpolicies", "CostPolicy", name, spec)
+        self._create("costpolicies", cost_policy(self.namespace, idle, name=name))
 
-    def train(self, name: str, activity: str = "idle", *, gpus: int = 1, workers: int = 1) -> str:
-        """A TrainingJob whose devices do what `activity` says."""
-        limits = {"limits": {"nvidia.com/gpu": gpus}}
-        container = {"name": "main", "image": "example.invalid/train", "resources": limits}
-        template = {
-            "metadata": {"annotations": {"e2e.ebbtide.dev/activity": activity}},
-            "spec": {"containers": [container]},
-        }
-        checkpoint = {"mode": "Periodic", "intervalSeconds": 900}
-        self._create("trainingjobs", "TrainingJob", name, _spec(template, checkpoint, workers))
+    def train(self, name: str, activity: str = "idle", **spec: Any) -> str:
+        """A TrainingJob whose devices do what `activity` says; `spec` is as for `installation.training_job`."""
+        self._create("trainingjobs", training_job(name, self.namespace, activity, **spec))
         return name
 
-    def _create(self, plural: str, kind: str, name: str, spec: Mapping[str, object]) -> None:
-        document = {"apiVersion": "ebbtide.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
-        self.plane.api.post(f"/apis/ebbtide.dev/v1alpha1/namespaces/{self.namespace}/{plural}", document)
+    def _create(self, plural: str, document: Mapping[str, object]) -> None:
+        self.plane.api.post(f"{_API}/namespaces/{self.namespace}/{plural}", document)
 
     def act(self, **activity: str | None) -> None:
         """Change what the pods of TrainingJobs do from now on; `_` stands for a dash, None gives back their own."""
@@ -105,29 +83,25 @@ class Stage:
 
     def delete(self, name: str) -> None:
         """The TrainingJob, and with it everything it owns."""
-        self.plane.api.delete(f"/apis/ebbtide.dev/v1alpha1/namespaces/{self.namespace}/trainingjobs/{name}")
+        self.plane.api.delete(self.path(name))
 
     def annotate(self, name: str, **annotations: str | None) -> None:
         """Annotations ebbtide.dev/KEY of the TrainingJob, as `kubectl ebbtide` writes them."""
         words = {f"ebbtide.dev/{key.replace('_', '-')}": value for key, value in annotations.items()}
-        path = f"/apis/ebbtide.dev/v1alpha1/namespaces/{self.namespace}/trainingjobs/{name}"
-        self.plane.api.merge_patch(path, {"metadata": {"annotations": words}})
+        self.plane.api.merge_patch(self.path(name), {"metadata": {"annotations": words}})
+
+    def path(self, name: str) -> str:
+        """Of a TrainingJob on the API server."""
+        return f"{_API}/namespaces/{self.namespace}/trainingjobs/{name}"
 
     # -- looking ------------------------------------------------------------------------------------------------
 
-    def training_job(self, name: str) -> Document:
-        found: Document = self.plane.api.get(
-            f"/apis/ebbtide.dev/v1alpha1/namespaces/{self.namespace}/trainingjobs/{name}"
-        )
-        return found
-
     def status(self, name: str) -> Document:
-        found: Document = self.training_job(name).get("status") or {}
-        return found
+        return self.installation.status(name, self.namespace)
 
     def statuses(self) -> dict[str, Document]:
         """Name to status of all TrainingJobs."""
-        path = f"/apis/ebbtide.dev/v1alpha1/namespaces/{self.namespace}/trainingjobs"
+        path = f"{_API}/namespaces/{self.namespace}/trainingjobs"
         return {one["metadata"]["name"]: (one.get("status") or {}) for one in self.plane.api.items(path)}
 
     def verdicts(self) -> dict[str, tuple[str, str]]:
@@ -139,8 +113,7 @@ class Stage:
         return self.verdicts()[name]
 
     def job(self, name: str) -> Document:
-        found: Document = self.plane.api.get(f"/apis/batch/v1/namespaces/{self.namespace}/jobs/{name}")
-        return found
+        return self.installation.job(name, self.namespace)
 
     def suspended(self) -> set[str]:
         """Names of the Jobs that are suspended now."""
@@ -239,7 +212,3 @@ def moment(stamp: str) -> float:
 def sleep_until(at: float) -> None:
     """Real time has to pass here: what is waited for is a time, not an event."""
     time.sleep(max(0.0, at - time.time()))
-
-
-def _spec(template: Document, checkpoint: Document, workers: int) -> Document:
-    return {"workers": workers, "checkpoint": checkpoint, "template": template}

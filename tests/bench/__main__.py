@@ -6,12 +6,9 @@ import time
 from collections.abc import Callable
 
 from e2e.plane import PlaneError
-from e2e.soak.kill import hits, kills
-from tests.bench import judge_fleet, reaction, report, scale
+from tests.bench import judge_fleet, kills, leader, reaction, report, scale, simulate
 from tests.bench.processes import BenchError
-from tests.bench.report import Figure, Section
-
-KILLS = 100
+from tests.bench.report import Section
 
 
 def _reaction(_full: bool) -> Section:
@@ -37,24 +34,25 @@ def _core(_full: bool) -> Section:
     return Section("Verdicts", how, "make bench", figures)
 
 
+def _simulate(_full: bool) -> Section:
+    return simulate.measure()
+
+
+def _leader(_full: bool) -> Section:
+    return leader.measure()
+
+
 def _kill(full: bool) -> Section | None:
-    """Only with --full: half an hour of kills."""
-    if not full:
-        return None
-    outcomes = kills(KILLS, seed=1)
-    figures = [
-        Figure("kills at random writes of a warning or a pause", str(KILLS)),
-        Figure("of these at the very write aimed at", str(hits(outcomes))),
-        Figure("workloads with one pause, original intact, resumed after it", str(len(outcomes)), str(KILLS), True),
-    ]
-    how = "kill -9 before sending and after the answer of a random write; the audit log is the judge."
-    return Section("Kills", how, "python -m e2e.soak kill", figures)
+    """Only with --full: minutes of kills."""
+    return kills.measure() if full else None
 
 
 BENCHES: dict[str, Callable[[bool], Section | None]] = {
     "core": _core,
     "reaction": _reaction,
     "scale": _scale,
+    "simulate": _simulate,
+    "leader": _leader,
     "kill": _kill,
 }
 

@@ -18,11 +18,25 @@ from tests.bench.fleet import Fleet, text
 BOOKMARK_SECONDS = 60.0
 GROUP = "ebbtide.dev"
 _VERSION = '"resourceVersion":"1000"'
-OWN = ("trainingjobs", "costpolicies", "pricecatalogs")
+OWN = {
+    "trainingjobs": "TrainingJob",
+    "costpolicies": "CostPolicy",
+    "clustercostpolicies": "ClusterCostPolicy",
+    "adoptedworkloads": "AdoptedWorkload",
+    "pricecatalogs": "PriceCatalog",
+}
+CLUSTER_SCOPED = ("clustercostpolicies", "pricecatalogs")
+EMPTY = {
+    "deployments": "Deployment",
+    "replicasets": "ReplicaSet",
+    "adoptedworkloads": "AdoptedWorkload",
+    "clustercostpolicies": "ClusterCostPolicy",
+}
+"""Kinds that are read, and of which this fleet has none."""
 
 
 class Collection:
-    """One kind: `count` objects made on demand, and the ones that were written to."""
+    """One kind: `count` objects made on demand, and what was written to them."""
 
     def __init__(self, server: "ApiServer", kind: str, count: int, make: Callable[[int], dict[str, Any]]) -> None:
         self.kind = kind
@@ -30,6 +44,7 @@ class Collection:
         self._index: dict[tuple[str, str], int] = {}
         self._status: dict[int, tuple[str, str]] = {}
         """Index to (resource version, status as JSON)."""
+        self._spec: dict[int, dict[str, Any]] = {}
         self.watchers: set[asyncio.Queue[str]] = set()
 
     def page(self, start: int, limit: int) -> str:
@@ -40,7 +55,7 @@ class Collection:
         return f'{head}{token}}},"items":[{items}]}}'
 
     def document(self, index: int) -> str:
-        body = text(self._make(index))
+        body = text({**self._make(index), **({"spec": self._spec[index]} if index in self._spec else {})})
         if index in self._status:
             version, status = self._status[index]
             written = body[:-1].replace(_VERSION, f'"resourceVersion":"{version}"', 1)
@@ -57,6 +72,16 @@ class Collection:
     def write_status(self, namespace: str, name: str, status: dict[str, Any]) -> str:
         index = self.find(namespace, name)
         self._status[index] = (str(self._server.next_version()), text(status))
+        return self._told(index)
+
+    def merge_spec(self, namespace: str, name: str, spec: dict[str, Any]) -> str:
+        index = self.find(namespace, name)
+        self._spec[index] = {**self._spec.get(index, {}), **spec}
+        self._status[index] = (str(self._server.next_version()), "{}")
+        return self._told(index)
+
+    def _told(self, index: int) -> str:
+        """The object, sent to those who watch it too."""
         document = self.document(index)
         for queue in self.watchers:
             queue.put_nowait(f'{{"type":"MODIFIED","object":{document}}}\n')
@@ -83,6 +108,7 @@ class ApiServer:
             "costpolicies": collection("CostPolicy", fleet.namespaces, lambda index: fleet.policy(index, idle)),
             "pricecatalogs": collection("PriceCatalog", 1, lambda _: fleet.catalog()),
             "leases": collection("Lease", 1, lambda _: fleet.lease(*lease)),
+            **{plural: collection(kind, 0, _nothing) for plural, kind in EMPTY.items()},
         }
 
     def next_version(self) -> int:
@@ -107,6 +133,7 @@ class ApiServer:
                 web.get("/apis/{group}/{version}/namespaces/{namespace}/{plural}/{name}", self.get),
                 web.patch("/apis/{group}/{version}/namespaces/{namespace}/{plural}/{name}/status", self.status),
                 web.patch("/apis/{group}/{version}/{plural}/{name}/status", self.status),
+                web.patch("/apis/{group}/{version}/namespaces/{namespace}/{plural:leases}/{name}", self.lease),
                 web.route("*", "/{rest:.*}", self.unknown),
             ]
         )
@@ -170,6 +197,13 @@ class ApiServer:
         document = collection.write_status(place.get("namespace", ""), place["name"], body["status"])
         return web.Response(text=document, content_type="application/json")
 
+    async def lease(self, request: web.Request) -> web.Response:
+        """Renewals are counted apart: leading is not steady state."""
+        place, body = request.match_info, await request.json()
+        self.reads["renewals"] += 1
+        document = self.collections["leases"].merge_spec(place["namespace"], place["name"], body["spec"])
+        return web.Response(text=document, content_type="application/json")
+
     async def unknown(self, request: web.Request) -> web.Response:
         """Every other write is counted: an unexpected one must not pass for quiet."""
         if request.method != "GET":
@@ -198,14 +232,18 @@ _KINDS = {
         {
             "name": f"{plural}{subresource}",
             "singularName": plural[:-1],
-            "namespaced": plural != "pricecatalogs",
+            "namespaced": plural not in CLUSTER_SCOPED,
             "kind": kind,
             "verbs": _VERBS,
         }
-        for plural, kind in zip(OWN, ("TrainingJob", "CostPolicy", "PriceCatalog"), strict=True)
+        for plural, kind in OWN.items()
         for subresource in ("", "/status")
     ],
 }
+
+
+def _nothing(index: int) -> dict[str, Any]:
+    raise IndexError(index)
 
 
 def _always(body: object) -> Callable[[web.Request], Awaitable[web.Response]]:

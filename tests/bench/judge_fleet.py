@@ -13,6 +13,7 @@ from ebbtide.core.decision import Verdict
 from ebbtide.core.evidence import EvidenceBook, Signal
 from ebbtide.core.gang import Gang
 from ebbtide.core.idle_rule import IdleRule
+from ebbtide.core.lineup import Lineup
 from ebbtide.core.snapshot import MetricsHealth
 from ebbtide.core.verdict import describe, judge, judge_thoroughly
 from ebbtide.core.workload import Attribution, Pod
@@ -68,7 +69,7 @@ def fleet(book: EvidenceBook, gangs: int) -> list[Gang]:
     """One gang per workload, as a tick builds them."""
     health, rule = MetricsHealth(up=True, reaches_back_to=START - 86_400, label_mode="exported"), IdleRule()
     return [
-        Gang(NOW, tuple(pod(gang, rank) for rank in range(PODS_PER_GANG)), book, rule, health, INTERVAL)
+        Gang(NOW, Lineup.of(pod(gang, rank) for rank in range(PODS_PER_GANG)), book, rule, health, INTERVAL)
         for gang in range(gangs)
     ]
 

@@ -20,6 +20,7 @@ from tests.bench.fleet import PATTERNS, Fleet
 _PART = re.compile(r'"ebbtide_signal", "(\w+)"')
 _METRIC = re.compile(r"DCGM_FI_\w+")
 MODEL = "NVIDIA H100 80GB HBM3"
+_EXPORTER = '"job":"dcgm","instance":"10.12.34.56:9400","namespace":"gpu-operator","pod":"nvidia-dcgm-exporter-x7k2p"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ class PrometheusServer:
             "[" + ",".join(f'[{at:.3f},"{when:.3f}"]' for at, _, when in steps.samples(pattern)) + "]"
             for pattern in range(PATTERNS)
         ]
-        fleet, exporter = self._fleet, '"namespace":"gpu-operator","pod":"nvidia-dcgm-exporter-x7k2p"'
+        fleet, exporter = self._fleet, _EXPORTER
         for pod, pattern in enumerate(self._patterns):
             if values[pattern] != "[]":
                 yield (

@@ -94,6 +94,7 @@ class World:
             f"--prometheus-url=http://{HOST}:{self.prometheus_port}",
             *(f"--tick-seconds={TICK_SECONDS}", f"--sample-interval-seconds={SAMPLE_SECONDS}", "--enforcement"),
             *(f"--look-back-seconds={self._scale.look_back}", f"--namespace={LEASE[0]}", f"--lease-name={LEASE[1]}"),
+            "--no-leader-election",  # the Lease of this server takes no write
             *more,
         ]
         with running(argv, self.folder / "operator.log") as pid:

@@ -1,7 +1,6 @@
 """Status of policies and catalogs: whether they are used, and how far they reach."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,24 +34,27 @@ def changed_statuses(planned: Plan, state: ClusterState, settings: Settings) -> 
         yield from _changed_catalog(catalog, planned, settings)
 
 
-def _reach(decisions: Iterable[Decision]) -> Counter[tuple[str, str, str]]:
-    """(namespace of the policy, its reference, what) → how many workloads."""
-    reach: Counter[tuple[str, str, str]] = Counter()
+def _reach(decisions: Iterable[Decision]) -> dict[str, list[int]]:
+    """UID of a policy → how many workloads it selects, and how many of them are idle and paused."""
+    reach: dict[str, list[int]] = {}
     for decision in decisions:
-        policy = decision.ruled.situation.governing.policy
+        situation = decision.ruled.situation
+        policy = situation.governing.policy
         if policy is None:
             continue
-        where = (policy.namespace, policy.reference)
-        reach[(*where, "selected")] += 1
-        reach[(*where, "idle")] += decision.judgement.verdict in IDLE_VERDICTS
-        reach[(*where, "paused")] += decision.ruled.situation.paused_by_us
+        counts = reach.get(policy.uid)
+        if counts is None:
+            counts = reach[policy.uid] = [0, 0, 0]
+        counts[0] += 1
+        counts[1] += decision.judgement.verdict in IDLE_VERDICTS
+        counts[2] += situation.paused_by_us
     return reach
 
 
-def _changed_policy(policy: Policy, reach: Counter[tuple[str, str, str]], planned: Plan) -> Iterator[ObjectStatus]:
-    where = (policy.namespace, policy.reference)
+def _changed_policy(policy: Policy, reach: Mapping[str, list[int]], planned: Plan) -> Iterator[ObjectStatus]:
     accepted = _accepted(Reason.UnknownValue, policy.problem)
-    status: dict[str, Any] = {what: reach[(*where, what)] for what in ("selected", "idle", "paused")}
+    counts = reach.get(policy.uid, [0, 0, 0])
+    status: dict[str, Any] = dict(zip(("selected", "idle", "paused"), counts, strict=True))
     status["conditions"] = merged_conditions([accepted], policy.conditions, policy.generation, planned.now)
     if fingerprint(status) != policy.status_fingerprint:
         urgent = not _same(accepted, policy)

@@ -60,30 +60,30 @@ def _mapping(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def outline(decision: Decision) -> tuple[object, ...]:
-    """A cheap stand-in for the fingerprint of the desired status: equal outlines give equal fingerprints."""
-    situation = decision.ruled.situation
-    target = situation.target
+    """A cheap stand-in for the fingerprint of the desired status: equal outlines give equal fingerprints.
+
+    What is stored stands in it as a whole: where nothing was written it is the very object of the tick before.
+    """
+    situation, judgement = decision.ruled.situation, decision.judgement
+    workload = situation.workload
     return (
-        situation.workload.generation,
-        situation.workload.spec_hash,
-        decision.judgement.verdict,
-        decision.judgement.reason,
+        workload.generation,
+        workload.spec_hash,
+        workload.intent,
+        situation.target,
+        situation.pods,
+        situation.facts.upkeep,
+        judgement.verdict,
+        judgement.reason,
         decision.deciding,
         decision.policy,
         decision.mode,
-        decision.hourly,
-        decision.capacity_class,
-        decision.gpus,
         decision.warned_at,
         decision.override,
         decision.refused,
-        bool(situation.workload.intent.invalid),
         situation.governing.reason,
         situation.reverts,
-        tuple((action.verb, action.observed) for action in decision.actions),
-        (target.suspended, target.restore, target.active, target.ready, target.finished) if target else None,
-        sum(1 for pod in situation.pods if pod.ready_since is not None),
-        any(pod.unschedulable for pod in situation.pods),
+        tuple((action.verb, action.observed) for action in decision.actions) if decision.actions else (),
     )
 
 

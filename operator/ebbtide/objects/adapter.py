@@ -19,6 +19,8 @@ class KubernetesCluster:
     def __init__(self, inventory: Inventory, executor: Executor, unfresh: Callable[[], str] = lambda: "") -> None:
         """`unfresh` says which part of the inventory is too old to act on."""
         self._inventory, self._executor, self._unfresh = inventory, executor, unfresh
+        self._state: ClusterState | None = None
+        """As last seen: where nothing has changed it may be the very same."""
         self._seen: dict[WorkloadKey, Workload] = {}
         self._policies: dict[tuple[str, str], Policy] = {}
         self._versions: dict[str, str] = {}
@@ -29,9 +31,12 @@ class KubernetesCluster:
     async def observe(self) -> ClusterState:
         """The stores now; never asks the API server."""
         state = self._inventory.state(self._unfresh())
+        self._told = {}
+        if state is self._state:
+            return state
+        self._state = state
         self._seen = {workload.key: workload for workload in state.workloads}
         self._versions = {told.uid: told.version for it in state.workloads if (told := it.status_object)}
-        self._told = {}
         self._policies = {(policy.namespace, policy.reference): policy for policy in state.policies}
         return state
 

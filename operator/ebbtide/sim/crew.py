@@ -37,8 +37,6 @@ class Top:
     """When all pods of its gang ran for the first time."""
     succeeded_at: int | None = None
     """When its condition Succeeded, or that of its Job, Complete, became True."""
-    runs: int = 0
-    """Scrapes at which its gang ran."""
 
     @property
     def pods(self) -> list[SimPod]:

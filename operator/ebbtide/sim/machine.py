@@ -29,6 +29,8 @@ class Machine:
     devices: "list[SimPod | None]" = field(default_factory=list)
     pods: "dict[SimPod, None]" = field(default_factory=dict)
     """All that hold a part of it, in the order in which they came."""
+    touched: bool = True
+    """A device changed hands since the exporter looked; whoever looks clears it."""
     leaving: bool = False
     """It has been told that it will be removed."""
     _suits: dict[Needs, bool] = field(default_factory=dict)
@@ -43,6 +45,7 @@ class Machine:
         self.has = {name: units(name, value) for name, value in amounts.items()}
         missing = self.has.get(DEVICES, 0) - len(self.devices)
         self.devices += [None] * max(0, missing)
+        self.touched = True
         self._suits.clear()
 
     def fits(self, needs: Needs) -> bool:
@@ -72,6 +75,7 @@ class Machine:
         for name, amount in pod.needs.requests:
             self.taken[name] = self.taken.get(name, 0) + amount
         self.pods[pod] = None
+        self.touched = True
         free = [index for index, holder in enumerate(self.devices) if holder is None][: pod.needs.devices]
         for index in free:
             self.devices[index] = pod
@@ -82,5 +86,6 @@ class Machine:
         for name, amount in pod.needs.requests:
             self.taken[name] -= amount
         del self.pods[pod]
+        self.touched = True
         for index in pod.devices:
             self.devices[index] = None

@@ -118,7 +118,7 @@ class Operator:
             instance="ebbtide",
         )
         reading = ReadingSettings(sample_interval_seconds=self._settings.sample_interval_seconds)
-        self._metrics = SwiftMetrics(self._exporter.store, reading, self._clock, self._exporter, self._version)
+        self._metrics = SwiftMetrics(self._exporter, reading, self._clock, self._version)
         self._metrics.condition = self._condition
         cluster = KubernetesCluster(self._inventory, executor)
         self._engine = self._build(Ports(cluster, self._metrics, self._clock, self._settings))

@@ -126,7 +126,8 @@ class Run:
             self._nodes.apply()
         self._world.advance()
         if second < end and second % spec.scrape_interval_seconds == 0:
-            self._exporter.scrape(self._world.scheduler.machines, self._world.tops.all)
+            restless = self._world.take_restless()
+            self._exporter.scrape(self._world.scheduler.machines, self._world.tops.all, restless)
         ticks = second < end and second % spec.tick_seconds == 0
         report = await self._operator.tick() if ticks else None
         if report is not None:

@@ -8,28 +8,23 @@ from ebbtide.core.snapshot import ClusterState, MetricsHealth
 from ebbtide.ports import Clock
 from ebbtide.samples.profile import NVIDIA
 from ebbtide.samples.settings import LabelMode, ReadingSettings
-from ebbtide.sim.exporter import Exporter, Scraped
-from ebbtide.sim.series_store import SeriesStore
+from ebbtide.sim.device_series import KEPT_SCRAPES
+from ebbtide.sim.exporter import Exporter
 from ebbtide.sim.simulated_metrics import Condition, SimulatedMetrics
 from ebbtide.sim.swift_reader import SwiftReader
 
-_MOST_SCRAPES: Final = 32
+_MOST_SCRAPES: Final = KEPT_SCRAPES // 2
 """In one tick; more are read from the store."""
 
 
 class SwiftMetrics(SimulatedMetrics):
-    """As SimulatedMetrics, at a fraction of the time."""
+    """As SimulatedMetrics, in a fraction of the time."""
 
     def __init__(
-        self,
-        store: SeriesStore,
-        settings: ReadingSettings,
-        clock: Clock,
-        exporter: Exporter,
-        version: Callable[[], int],
+        self, exporter: Exporter, settings: ReadingSettings, clock: Clock, version: Callable[[], int]
     ) -> None:
         """`version` changes with the pods of the cluster."""
-        super().__init__(store, settings, clock)
+        super().__init__(exporter.store, settings, clock)
         self._swift = SwiftReader(settings, NVIDIA, self._source)
         self._reader = self._swift
         self._exporter, self._version = exporter, version
@@ -37,23 +32,21 @@ class SwiftMetrics(SimulatedMetrics):
 
     async def observe(self, state: ClusterState) -> tuple[EvidenceBook, MetricsHealth]:
         """Fold what is new since the last call."""
-        scrapes, self._exporter.recent = self._exporter.recent, []
-        if self._is_up_to_date and self.condition is Condition.Up and len(scrapes) <= _MOST_SCRAPES:
-            health = self._swift.take(scrapes, state, self._clock.now(), self._version())
+        exporter = self._exporter
+        is_near = exporter.scraped - self._swift.taken <= _MOST_SCRAPES
+        if self._is_up_to_date and is_near and self.condition is Condition.Up:
+            health = self._swift.take(exporter, state, self._clock.now(), self._version())
             if health is not None:
-                self._keep(health, scrapes)
                 return self._reader.book, health
-        self._exporter.flush()
+        exporter.flush()
         self._stored.give_again()  # what was taken in between, the source does not know of
         book, health = await super().observe(state)
-        told = health.up and not health.attribution_problem and not self._exporter.exact
-        self._is_up_to_date = told and health.label_mode == LabelMode.Exported
+        self._is_up_to_date = self._understood(health)
         if self._is_up_to_date:
-            self._swift.begin()
-            self._keep(health, scrapes)
+            self._swift.begin(exporter.times.newest(health.as_of or 0.0))
         return book, health
 
-    def _keep(self, health: MetricsHealth, scrapes: list[Scraped]) -> None:
-        """Scrapes after the last whole step of the reader are for the next tick."""
-        read_to = health.as_of or 0.0
-        self._exporter.recent = [it for it in scrapes if it.at > read_to]
+    def _understood(self, health: MetricsHealth) -> bool:
+        """The exporter alone speaks, and in the one way that it has."""
+        sound = health.up and not health.attribution_problem and not self._exporter.exact
+        return sound and health.label_mode == LabelMode.Exported

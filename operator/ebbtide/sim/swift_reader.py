@@ -1,12 +1,12 @@
-"""Reading without asking: while all is as it was, what the exporter has just shown is folded as it comes.
+"""Reading without asking: while all is as it was, what the exporter shows is folded as it comes.
 
 To ask for the last steps of every series at every tick takes a hundred times longer than to fold what is new. Where the
 exporter of the simulation is the only one who writes samples, and the reader is up to date and has understood the
 labels, the answers are known beforehand. A test compares both ways.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from ebbtide.core.device_evidence import DeviceEvidence
@@ -19,8 +19,8 @@ from ebbtide.samples.reach import Seen
 from ebbtide.samples.reader import MOST_STEPS, FleetReader
 from ebbtide.samples.roster import Roster
 from ebbtide.samples.source import ABSURD
-from ebbtide.sim.exporter import IDLE_WATTS, MEMORY_MIB, WATTS_PER_PERCENT, Sample, Scraped, Series
-from ebbtide.sim.series_store import PER_SECOND, milliseconds
+from ebbtide.sim.device_series import MEMORY_MIB, Series, Stretch, Times, watts
+from ebbtide.sim.exporter import Exporter
 
 _FORGET_SECONDS: Final = 600.0
 _AGAIN: Final = 10**12
@@ -30,16 +30,19 @@ _AGAIN: Final = 10**12
 class SwiftReader(FleetReader):
     """A FleetReader that can be handed what it would ask for."""
 
+    taken = -1
+    """The last scrape that was read."""
     _known: "dict[Series, _Pursuit | None]"
     _followed = -1
 
-    def begin(self) -> None:
-        """The store has been asked up to now, and its labels were understood: from here on samples can be taken."""
+    def begin(self, taken: int) -> None:
+        """The store has been asked up to this scrape, and its labels were understood: samples can be taken now."""
+        self.taken = taken
         self._known = {}
         self._followed = -1
 
-    def take(self, scrapes: Sequence[Scraped], state: ClusterState, now: Instant, version: int) -> MetricsHealth | None:
-        """Folds these scrapes, the oldest first, as far as they are due. None: the store must be asked.
+    def take(self, exporter: Exporter, state: ClusterState, now: Instant, version: int) -> MetricsHealth | None:
+        """Folds what was scraped since. None: that does not say enough, the store must be asked.
 
         `version` changes with the pods of the cluster.
         """
@@ -48,23 +51,29 @@ class SwiftReader(FleetReader):
         if version != self._followed:
             self._follow(state, version)
         grid = self._frontier.next_grid(now, MOST_STEPS)
-        due = [it for it in scrapes if it.at <= grid.end]
-        if self._has_pods and not any(self._pursuit(sample.series) for it in due for sample in it.samples):
-            return None  # nobody shows that he holds a device: whether that is a mistake of labels, the reader judges
-        known = self._known
-        for scrape in due:
-            at = milliseconds(scrape.at) / PER_SECOND
-            for sample in scrape.samples:
-                pursuit = known[sample.series] if sample.series in known else self._pursuit(sample.series)
-                if pursuit is not None:
-                    pursuit.take(sample, at)
+        upto = min(exporter.scraped, exporter.times.newest(grid.end))
+        if upto > self.taken:
+            shown = self._read(exporter, upto)
+            if self._has_pods and not shown:
+                return None  # nobody shows that he holds a device: whether labels are wrong, the reader judges
         settled = self._frontier.settled(grid, now)
-        tail = sum(len(it.samples) for it in due if it.at > settled)
+        again = exporter.times.newest(grid.end) - exporter.times.newest(settled)
         self._frontier.done(grid, now)
-        self._reach.note(grid, settled, Seen(None, _AGAIN, tail))
+        self._reach.note(grid, settled, Seen(None, _AGAIN, again * sum(map(_shows, exporter.live))))
         self.book.since = grid.end if self._reach.back_to is None else self._reach.back_to
         self._forget(now)
         return self.health("", up=True)
+
+    def _read(self, exporter: Exporter, upto: int) -> int:
+        """Folds all scrapes up to this one. Returns how many samples were some pod's."""
+        shown, known, times = 0, self._known, exporter.times
+        for series in chain(exporter.ended, exporter.live):
+            pursuit = known[series] if series in known else self._pursuit(series)
+            if pursuit is not None:
+                shown += pursuit.read(series, upto, times)
+        exporter.ended.clear()
+        self.taken = upto
+        return shown
 
     def _follow(self, state: ClusterState, version: int) -> None:
         """The pods have changed: what those showed that are gone is dropped."""
@@ -80,19 +89,16 @@ class SwiftReader(FleetReader):
             self._forgotten_at, self._known = now, {}
 
     def _pursuit(self, series: Series) -> "_Pursuit | None":
-        """What is known of the pod that a series names; None: it names none that we know."""
-        if series not in self._known:
-            evidence = self._find(series)
-            self._known[series] = _Pursuit(evidence) if evidence else None
-        return self._known[series]
-
-    def _find(self, series: Series) -> DeviceEvidence | None:
+        """Reads on for the pod that a series names; None: it names none that we know."""
         pod = self._roster.find(series.namespace, series.pod) if series.pod else None
         sampled = series.tracks[0] is not None or series.tracks[1] is not None
         if pod is None or not sampled or pod.accelerator_resource.startswith(self._profile.divided_prefix):
+            self._known[series] = None
             return None
         self.book.fold_series(pod.namespace, pod.name, series.id, series.model, Signal.Utilisation, ())
-        return next(it for it in self.book.devices(pod.namespace, pod.name) if it.id == series.id)
+        evidence = next(it for it in self.book.devices(pod.namespace, pod.name) if it.id == series.id)
+        pursuit = self._known[series] = _Pursuit(evidence, self.taken + 1)
+        return pursuit
 
 
 @dataclass(slots=True, eq=False)
@@ -100,34 +106,56 @@ class _Pursuit:
     """One series and its evidence, from sample to sample."""
 
     evidence: DeviceEvidence
+    next: int
+    """The first scrape that is not folded yet."""
     at: Instant = NEVER
-    percent: float = NEVER
-    used_mib: float | None = None
-    steady: bool = False
-    """The last sample showed every signal, with values that can be true."""
+    """Of the last sample."""
+    stretch: Stretch | None = None
+    """The last sample's, if it showed every signal with values that can be true."""
 
-    def take(self, sample: Sample, at: Instant) -> None:
-        """The next sample; mostly it says what the last one said."""
-        same = self.steady and sample.percent == self.percent and sample.used_mib == self.used_mib
-        if same and at - self.at <= self.evidence.pace.gap:
-            self.evidence.again(at, sample.millijoules)
+    def read(self, series: Series, upto: int, times: Times) -> int:
+        """Folds what is new; mostly one sample, which says what the last one said. Returns how many there were."""
+        stretch = self.stretch
+        if stretch is not None and stretch.last is None and self.next == upto:
+            self._take(series, stretch, upto, times.seconds(upto))
+            self.next = upto + 1
+            return 1
+        folded = 0
+        for stretch in series.stretches:
+            last = upto if stretch.last is None else min(upto, stretch.last)
+            if isinstance(stretch.shown.percent, float):
+                for scrape in range(max(stretch.first, self.next), last + 1):
+                    self._take(series, stretch, scrape, times.seconds(scrape))
+                    folded += 1
+        self.next = upto + 1
+        return folded
+
+    def _take(self, series: Series, stretch: Stretch, scrape: int, at: Instant) -> None:
+        if stretch is self.stretch and at - self.at <= self.evidence.pace.gap:
+            self.evidence.again(at, stretch.energy(scrape))
         else:
-            _fold(self.evidence, sample, at)
-            self.percent, self.used_mib = sample.percent, sample.used_mib
-            self.steady = _is_whole(sample)
+            _fold(self.evidence, series, stretch, scrape, at)
+            self.stretch = stretch if _is_whole(series, stretch) else None
         self.at = at
 
 
-def _is_whole(sample: Sample) -> bool:
-    sound = 0 <= sample.percent <= HIGHEST[UTILISATION] and sample.millijoules <= HIGHEST[ENERGY]
-    held = sample.used_mib is not None and 0 <= sample.used_mib <= MEMORY_MIB
-    return sound and held and None not in sample.series.tracks
+def _shows(series: Series) -> bool:
+    stretch = series.open
+    return stretch is not None and isinstance(stretch.shown.percent, float)
 
 
-def _fold(evidence: DeviceEvidence, sample: Sample, at: Instant) -> None:
+def _is_whole(series: Series, stretch: Stretch) -> bool:
+    percent, memory = stretch.shown.percent, stretch.shown.memory
+    sound = isinstance(percent, float) and 0 <= percent <= HIGHEST[UTILISATION]
+    held = isinstance(memory, float) and 0 <= memory <= MEMORY_MIB
+    return sound and held and None not in series.tracks and stretch.millijoules < HIGHEST[ENERGY] / 2
+
+
+def _fold(evidence: DeviceEvidence, series: Series, stretch: Stretch, scrape: int, at: Instant) -> None:
     """One sample of every signal that the series has."""
-    series, percent, millijoules, used_mib = sample
+    percent, memory = stretch.shown.percent, stretch.shown.memory
     util, engine, tensor, dram, power, energy, used, free = series.tracks
+    assert isinstance(percent, float)
     fold = evidence.fold
     if util is not None:
         fold(Signal.Utilisation, at, percent)
@@ -138,10 +166,10 @@ def _fold(evidence: DeviceEvidence, sample: Sample, at: Instant) -> None:
     if dram is not None:
         fold(Signal.Dram, at, percent / 200)
     if power is not None:
-        fold(Signal.Power, at, IDLE_WATTS + WATTS_PER_PERCENT * percent)
+        fold(Signal.Power, at, watts(percent))
     if energy is not None:
-        fold(Signal.Energy, at, millijoules)
-    if used_mib is not None and used is not None and free is not None:
-        whole = min(used_mib, ABSURD) + max(0.0, MEMORY_MIB - used_mib)
+        fold(Signal.Energy, at, stretch.energy(scrape))
+    if isinstance(memory, float) and used is not None and free is not None:
+        whole = min(memory, ABSURD) + max(0.0, MEMORY_MIB - memory)
         if whole > 0:
-            fold(Signal.MemoryPercent, at, 100 * used_mib / whole)
+            fold(Signal.MemoryPercent, at, 100 * memory / whole)

@@ -10,7 +10,7 @@ from ebbtide.core.reason import Reason
 from ebbtide.objects.document import Document
 from ebbtide.sim.clock import SimulatedClock
 from ebbtide.sim.controllers import carrier_status, pod_document, pod_owner
-from ebbtide.sim.crew import GANGLESS, Crew, Orders, orders_of, saving_of, work_of
+from ebbtide.sim.crew import GANGLESS, Crew, Orders, Top, orders_of, saving_of, work_of
 from ebbtide.sim.identity import Identity, controller_of, identity_of
 from ebbtide.sim.ledger import Share
 from ebbtide.sim.machine import Machine
@@ -54,6 +54,7 @@ class World:
         self._numbers = count()
         self._writing = False
         self._changed_crews: dict[Crew, None] = {}
+        self._restless: dict[Top, None] = {}
         store.listen(self._changed)
 
     # -- what is there ------------------------------------------------------------------------------------------
@@ -76,6 +77,12 @@ class World:
         """Crews that something happened to since this was last asked."""
         taken = list(self._changed_crews)
         self._changed_crews.clear()
+        return taken
+
+    def take_restless(self) -> list[Top]:
+        """Workloads whose pods changed since this was last asked."""
+        taken = list(self._restless)
+        self._restless.clear()
         return taken
 
     def list_pod(self, document: dict[str, Any]) -> None:
@@ -427,6 +434,7 @@ class World:
                 self._store.replace(carrier, carrier_status(carrier, crew, self._clock))
         self._touched.clear()
         self._changed_crews.update(self._told)
+        self._restless.update((crew.top, None) for crew in self._told)
         self._told.clear()
         self._writing = False
 

@@ -51,6 +51,8 @@ def test_every_flag_can_be_an_environment_variable(started, monkeypatch):
         (["--prometheus-url", "http://p:x"], "is no URL"),
         (["--prometheus-url", "http://p", "--listen", "8080"], "'8080' is no address: write HOST:PORT"),
         (["--prometheus-url", "http://p", "--listen", "h:99999"], "'h:99999' is no address"),
+        (["--prometheus-url", "http://p", "--renew-seconds", "15"], "must be shorter than the lease duration of 15 s"),
+        (["--prometheus-url", "http://p", "--retry-seconds", "9"], "the retry period of 9 s is too long"),
         (["--prometheus-url", "http://p", "--tick-seconds", "0"], "0.0 is not in the range x>0"),
         (["--prometheus-url", "http://p", "--label-mode", "auto"], "'auto' is not one of 'Auto', 'Exported'"),
         (["--prometheus-url", "http://p", "--match-label", "job"], "'job' is no matcher: write LABEL=VALUE"),

@@ -1,0 +1,146 @@
+"""Plays scenarios on an installation, all of a batch at once, each in a namespace of its own."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from e2e.installation import Installation
+from e2e.operator_process import OperatorProcess
+from e2e.parity.record import Course, Deed, logged
+from e2e.parity.transposed import Document, Happening, Transposed, begun
+
+Switch = Callable[[str, str], None]
+"""Sets a fault to this state, for the scenario in this namespace."""
+_API: Final = "/apis/ebbtide.dev/v1alpha1"
+_PATHS: Final[Mapping[str, tuple[str, str]]] = {
+    "TrainingJob": (_API, "trainingjobs"),
+    "CostPolicy": (_API, "costpolicies"),
+    "ClusterCostPolicy": (_API, "clustercostpolicies"),
+    "AdoptedWorkload": (_API, "adoptedworkloads"),
+    "Job": ("/apis/batch/v1", "jobs"),
+    "Deployment": ("/apis/apps/v1", "deployments"),
+    "Namespace": ("/api/v1", "namespaces"),
+}
+_SETTLE_SECONDS: Final = 2.0
+"""Namespaces and policies are there this long before the work is."""
+_FAULTS_OF_ALL: Final = frozenset({"prometheus", "operator"})
+
+
+@dataclass(slots=True)
+class _Run:
+    """One scenario on its way."""
+
+    scenario: Transposed
+    start: datetime = field(default_factory=lambda: datetime.now(UTC))
+    verdicts: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+class Player:
+    """Plays batches. `switches` maps `prometheus` and `api` to what sets that fault on the plane."""
+
+    def __init__(self, it: Installation, operator: OperatorProcess, switches: Mapping[str, Switch]) -> None:
+        self._it, self._api, self._operator = it, it.plane.api, operator
+        self._switches = {**switches, "operator": self._switch_operator}
+
+    def play(self, batch: Sequence[Transposed]) -> list[Course]:
+        """The course of each scenario, in order; takes as long as the longest of them."""
+        log = self._operator.component.log
+        begin = log.stat().st_size
+        runs = self._begin(batch)
+        due = sorted((turn for run in runs for turn in self._turns(run)), key=lambda it: it[0])
+        for at, act in due:
+            time.sleep(max(0.0, at - time.time()))
+            act()
+        return [
+            Course(_within(logged(log, begin, run.scenario.name, run.start), run.scenario.seconds), run.verdicts)
+            for run in runs
+        ]
+
+    def _begin(self, batch: Sequence[Transposed]) -> list[_Run]:
+        """Everything but the work first, so that all of it is known when the work comes."""
+        for scenario in batch:
+            self._create(scenario.namespace)
+            for manifest in scenario.manifests:
+                if not _is_work(manifest, scenario):
+                    self._create(manifest)
+        self._it.plane.exporter.control(omit={glob: series for it in batch for glob, series in it.omit.items()})
+        time.sleep(_SETTLE_SECONDS)
+        return [self._begin_one(scenario) for scenario in batch]
+
+    def _begin_one(self, scenario: Transposed) -> _Run:
+        run = _Run(scenario)
+        for manifest in scenario.manifests:
+            if _is_work(manifest, scenario):
+                self._create(begun(manifest, run.start))
+        return run
+
+    def _turns(self, run: _Run) -> list[tuple[float, Callable[[], None]]]:
+        """(Unix time, what to do then) for every event, and a last look at the verdicts."""
+        start = run.start.timestamp()
+        turns = [(start + it.at, _bound(self._happen, run, it)) for it in run.scenario.happenings]
+        return [*turns, (start + run.scenario.seconds, _bound(self._look, run))]
+
+    def _happen(self, run: _Run, happening: Happening) -> None:
+        for verb, what in happening.what.items():
+            if verb == "apply":
+                self._apply(begun(what, run.start))
+            elif verb == "delete":
+                self._api.delete(_path(what["kind"], what.get("namespace", ""), what["name"]))
+            else:
+                self._switches[verb](what, run.scenario.name)
+
+    def _switch_operator(self, state: str, _namespace: str) -> None:
+        if state in {"Down", "Restart"}:
+            self._operator.kill()
+        if state in {"Up", "Restart"}:
+            self._operator.start()
+
+    def _look(self, run: _Run) -> None:
+        for kind, name in run.scenario.workloads:
+            run.verdicts[f"{kind}/{name}"] = self._verdict(kind, run.scenario.name, name)
+
+    def _verdict(self, kind: str, namespace: str, name: str) -> tuple[str, str]:
+        own = kind == "TrainingJob"
+        path = _path(kind if own else "AdoptedWorkload", namespace, name if own else f"{kind.lower()}-{name}")
+        status: Document = self._api.send("GET", path, check=False).get("status") or {}
+        verdict = status.get("verdict") if isinstance(status, dict) else None
+        return (verdict["value"], verdict["reason"]) if verdict else ("", "")
+
+    def _create(self, manifest: Document) -> None:
+        meta = manifest["metadata"]
+        self._api.post(_path(manifest["kind"], meta.get("namespace", "")), manifest)
+
+    def _apply(self, manifest: Document) -> None:
+        meta = manifest["metadata"]
+        path = _path(manifest["kind"], meta.get("namespace", ""), meta["name"])
+        answer: Any = self._api.send("GET", path, check=False)
+        if answer.get("kind") == "Status" and answer.get("code") == 404:
+            self._create(manifest)
+        else:
+            body = {key: value for key, value in manifest.items() if key not in {"apiVersion", "kind"}}
+            self._api.merge_patch(path, body)
+
+
+def disturbs(scenario: Transposed) -> bool:
+    """It has faults that every other scenario on the plane would feel."""
+    return any(_FAULTS_OF_ALL & it.what.keys() for it in scenario.happenings)
+
+
+def _is_work(manifest: Document, scenario: Transposed) -> bool:
+    return (manifest["kind"], manifest["metadata"]["name"]) in scenario.workloads
+
+
+def _within(deeds: Any, seconds: float) -> list[Deed]:
+    return [deed for deed in deeds if deed.at < seconds]
+
+
+def _bound(call: Callable[..., None], *words: Any) -> Callable[[], None]:
+    return lambda: call(*words)
+
+
+def _path(kind: str, namespace: str, name: str = "") -> str:
+    root, plural = _PATHS[kind]
+    parts = [root, *(["namespaces", namespace] if namespace else []), plural, *([name] if name else [])]
+    return "/".join(parts)

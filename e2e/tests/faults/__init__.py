@@ -1,0 +1,1 @@
+"""What breaks around the operator, on one plane for the whole folder; the last file takes the plane's CRDs away."""

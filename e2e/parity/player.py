@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 from e2e.installation import Installation
 from e2e.operator_process import OperatorProcess
-from e2e.parity.record import Course, Deed, logged
+from e2e.parity.record import Course, logged
 from e2e.parity.transposed import Document, Happening, Transposed, begun
 
 Switch = Callable[[str, str], None]
@@ -25,6 +26,8 @@ _PATHS: Final[Mapping[str, tuple[str, str]]] = {
 }
 _SETTLE_SECONDS: Final = 2.0
 """Namespaces and policies are there this long before the work is."""
+_LATE_SECONDS: Final = 6.0
+"""The plane is a few seconds behind the simulator, which needs no time for anything."""
 _FAULTS_OF_ALL: Final = frozenset({"prometheus", "operator"})
 
 
@@ -34,7 +37,7 @@ class _Run:
 
     scenario: Transposed
     start: datetime = field(default_factory=lambda: datetime.now(UTC))
-    verdicts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    verdicts: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
 
 
 class Player:
@@ -53,10 +56,13 @@ class Player:
         for at, act in due:
             time.sleep(max(0.0, at - time.time()))
             act()
-        return [
-            Course(_within(logged(log, begin, run.scenario.name, run.start), run.scenario.seconds), run.verdicts)
-            for run in runs
-        ]
+        time.sleep(_LATE_SECONDS)
+        return [self._course(run, log, begin) for run in runs]
+
+    def _course(self, run: _Run, log: Path, begin: int) -> Course:
+        name, seconds = run.scenario.name, run.scenario.seconds
+        deeds = [deed for deed in logged(log, begin, name, run.start) if deed.at < seconds + _LATE_SECONDS]
+        return Course(deeds, run.verdicts, seconds)
 
     def _begin(self, batch: Sequence[Transposed]) -> list[_Run]:
         """Everything but the work first, so that all of it is known when the work comes."""
@@ -99,7 +105,7 @@ class Player:
 
     def _look(self, run: _Run) -> None:
         for kind, name in run.scenario.workloads:
-            run.verdicts[f"{kind}/{name}"] = self._verdict(kind, run.scenario.name, name)
+            run.verdicts[f"{kind}/{name}"] = {self._verdict(kind, run.scenario.name, name)}
 
     def _verdict(self, kind: str, namespace: str, name: str) -> tuple[str, str]:
         own = kind == "TrainingJob"
@@ -130,10 +136,6 @@ def disturbs(scenario: Transposed) -> bool:
 
 def _is_work(manifest: Document, scenario: Transposed) -> bool:
     return (manifest["kind"], manifest["metadata"]["name"]) in scenario.workloads
-
-
-def _within(deeds: Any, seconds: float) -> list[Deed]:
-    return [deed for deed in deeds if deed.at < seconds]
 
 
 def _bound(call: Callable[..., None], *words: Any) -> Callable[[], None]:

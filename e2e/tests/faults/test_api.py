@@ -38,14 +38,16 @@ MOST_REQUESTS_PER_SECOND: Final = 20
 
 def on_levers() -> list[Fault]:
     """Each Job's PATCH fails in its own way."""
-    effects = {name: effect for name, (effect, _) in REFUSED.items()} | DONE
+    effects: dict[str, Effect] = {name: effect for name, (effect, _) in REFUSED.items()} | DONE
     return [Fault(effect, verbs={"patch"}, resources={"jobs"}, names=name) for name, effect in effects.items()]
 
 
 def on_status() -> list[Fault]:
-    effects = (Answer(403, "Forbidden"), Answer(500), Cut())
-    where = {"verbs": {"patch"}, "resources": {"trainingjobs"}, "subresource": "status"}
-    return [Fault(effect, names=name, **where) for name, effect in zip(UNTOLD, effects, strict=True)]
+    effects: tuple[Effect, ...] = (Answer(403, "Forbidden"), Answer(500), Cut())
+    return [
+        Fault(effect, verbs={"patch"}, resources={"trainingjobs"}, subresource="status", names=name)
+        for name, effect in zip(UNTOLD, effects, strict=True)
+    ]
 
 
 def in_an_hour() -> str:

@@ -1,6 +1,8 @@
 """What pydantic says of a scenario, as a person would say it."""
 
+import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Final
 
 from pydantic_core import ErrorDetails
@@ -25,6 +27,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
 }
 _FORMS: Final = frozenset({"at", "action", "finished", "total"})
 """What pydantic puts into a path where an expectation is told by its form."""
+_MOST_WORDS: Final = 16
 _FORM_PLACE: Final = 3
 """spec.expect[0].<form>."""
 
@@ -37,8 +40,19 @@ def refusal(error: ErrorDetails, file: str) -> Refusal:
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
     context = error.get("ctx", {})
     sentence = _SENTENCES.get(error["type"])
+    if error["type"] == "enum" and (hint := _hint(str(error["input"]), str(context.get("expected", "")))):
+        sentence = f"{{value}} is not known; {hint}"
     told = sentence.format(**{**context, "value": short(error["input"])}) if sentence else error["msg"]
     return Refusal(file, f"{path}{context.get('path', '')}".removeprefix("."), told)
+
+
+def _hint(value: str, expected: str) -> str:
+    """Of a long list of words only the likeliest; the long list is that of the reasons. Empty: the list is short."""
+    words = re.findall("'([^']*)'", expected)
+    if len(words) <= _MOST_WORDS:
+        return ""
+    close = get_close_matches(value, words, 1)
+    return f"did you mean {close[0]}? docs/reasons.md lists all" if close else "docs/reasons.md lists what is"
 
 
 def short(value: object) -> str:

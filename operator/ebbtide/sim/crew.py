@@ -10,11 +10,11 @@ from ebbtide.objects.document import Document
 from ebbtide.objects.restore import Unusable
 from ebbtide.sim.identity import Identity
 from ebbtide.sim.ledger import Account
+from ebbtide.sim.manifest import WORK_SECONDS
 from ebbtide.sim.progress import NO_SAVING, Mode, Progress, Saving
 from ebbtide.sim.result import WorkloadName
 from ebbtide.sim.sim_pod import SimPod
 
-WORK_SECONDS: Final = f"{keys.GROUP}/simulated-work-seconds"
 RUNS_TO_COMPLETION: Final = frozenset({"TrainingJob", "CronJob", "JobSet", "TrainJob", "Workflow"})
 """And every kind whose name ends in Job."""
 GANGLESS: Final = frozenset({"Deployment", "StatefulSet"})

@@ -18,6 +18,8 @@ from ebbtide.sim.refusal import Refusal
 from ebbtide.sim.strict_fields import unknown_field
 
 OURS: Final = {kind.definition.kind: kind for kind in KINDS}
+WORK_SECONDS: Final = f"{GROUP}/simulated-work-seconds"
+"""Annotation of a TrainingJob or Job: how much running time its work takes."""
 MOST_PODS: Final = 10_000
 MOST_DEVICES: Final = 1_024
 _NAME: Final = re.compile(r"[a-z0-9A-Z]([-a-z0-9A-Z_.:]{0,251}[a-z0-9A-Z])?")
@@ -111,12 +113,21 @@ def _metadata(raw: Mapping[str, Any], file: str) -> dict[str, Any]:
         if not isinstance(namespace, str) or not _NAME.fullmatch(namespace):
             raise Refusal(file, "metadata.namespace", f"write the name of a namespace; found {_short(namespace)}")
         meta["namespace"] = namespace
-    _check_words(meta, given, file)
+    _check_words(meta, file)
+    _check_work(meta, file)
+    _check_owners(meta, given, file)
     return meta
 
 
-def _check_words(meta: dict[str, Any], given: Mapping[str, Any], file: str) -> None:
-    """Labels and annotations are texts (null removes one, in an event), times are times, owners are named."""
+def _check_work(meta: Mapping[str, Any], file: str) -> None:
+    work = (meta.get("annotations") or {}).get(WORK_SECONDS)
+    if work is not None and not (work.isdecimal() and len(work) < 10):
+        where = f"metadata.annotations.{WORK_SECONDS}"
+        raise Refusal(file, where, f"{_short(work)} is not a number of whole seconds; write one, in quotes")
+
+
+def _check_words(meta: Mapping[str, Any], file: str) -> None:
+    """Labels and annotations are texts (null removes one, in an event), and times are times."""
     for part in ("labels", "annotations"):
         words = meta.get(part, {})
         if not isinstance(words, Mapping):
@@ -131,6 +142,10 @@ def _check_words(meta: dict[str, Any], given: Mapping[str, Any], file: str) -> N
         parse_timestamp(meta.get("creationTimestamp", "2000-01-01T00:00:00Z"))
     except ValueError as error:
         raise Refusal(file, "metadata.creationTimestamp", str(error)) from error
+
+
+def _check_owners(meta: dict[str, Any], given: Mapping[str, Any], file: str) -> None:
+    """Owners are named; their UIDs are found later."""
     owners = given.get("ownerReferences") or []
     if not isinstance(owners, list) or not all(
         isinstance(one, Mapping) and all(isinstance(one.get(key), str) for key in ("apiVersion", "kind", "name"))

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from ebbtide.sim.complaint import refusal
 from ebbtide.sim.identity import CLUSTER_SCOPED, Identity, group_of, identity_of
-from ebbtide.sim.manifest import checked, items_of
+from ebbtide.sim.manifest import WITH_TEMPLATE, checked, items_of
 from ebbtide.sim.object_store import uid_of
 from ebbtide.sim.refusal import Refusal
 from ebbtide.sim.samples_file import CapacityTrace, ExactSeries, capacity_trace, exact, series_file, values
@@ -138,6 +138,9 @@ class _Reading:
             if identity not in self._uids:
                 where = f"{path}.metadata.ownerReferences[{place}]"
                 raise Refusal(file, where, f"there is no {identity} in this scenario; list it too")
+            if document["kind"] == "Pod" and identity[:2] in WITH_TEMPLATE:
+                where = f"{path}.metadata.ownerReferences[{place}]"
+                raise Refusal(file, where, f"the pods of a {identity.kind} are made by the simulation; leave it out")
             owner["uid"] = self._uids[identity]
             owner.setdefault("controller", len(owners) == 1)
 

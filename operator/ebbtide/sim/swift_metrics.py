@@ -20,9 +20,7 @@ _MOST_SCRAPES: Final = KEPT_SCRAPES // 2
 class SwiftMetrics(SimulatedMetrics):
     """As SimulatedMetrics, in a fraction of the time."""
 
-    def __init__(
-        self, exporter: Exporter, settings: ReadingSettings, clock: Clock, version: Callable[[], int]
-    ) -> None:
+    def __init__(self, exporter: Exporter, settings: ReadingSettings, clock: Clock, version: Callable[[], int]) -> None:
         """`version` changes with the pods of the cluster."""
         super().__init__(exporter.store, settings, clock)
         self._swift = SwiftReader(settings, NVIDIA, self._source)
@@ -39,6 +37,8 @@ class SwiftMetrics(SimulatedMetrics):
             if health is not None:
                 return self._reader.book, health
         exporter.flush()
+        if self._swift.has_taken:
+            self._swift.leave(self._stored)
         self._stored.give_again()  # what was taken in between, the source does not know of
         book, health = await super().observe(state)
         self._is_up_to_date = self._understood(health)
@@ -48,5 +48,6 @@ class SwiftMetrics(SimulatedMetrics):
 
     def _understood(self, health: MetricsHealth) -> bool:
         """The exporter alone speaks, and in the one way that it has."""
-        sound = health.up and not health.attribution_problem and not self._exporter.exact
-        return sound and health.label_mode == LabelMode.Exported
+        answers = self.condition is Condition.Up and health.up and health.reaches_back_to is not None
+        sound = not health.attribution_problem and not self._exporter.exact
+        return answers and sound and health.label_mode == LabelMode.Exported

@@ -18,7 +18,8 @@ from ebbtide.samples.history import look_back
 from ebbtide.samples.reach import Seen
 from ebbtide.samples.reader import MOST_STEPS, FleetReader
 from ebbtide.samples.roster import Roster
-from ebbtide.samples.source import ABSURD
+from ebbtide.samples.source import ABSURD, Source
+from ebbtide.samples.span import Grid
 from ebbtide.sim.device_series import MEMORY_MIB, Series, Stretch, Times, watts
 from ebbtide.sim.exporter import Exporter
 
@@ -32,8 +33,12 @@ class SwiftReader(FleetReader):
 
     taken = -1
     """The last scrape that was read."""
+    has_taken = False
+    """Since it was last asked to leave."""
     _known: "dict[Series, _Pursuit | None]"
     _followed = -1
+    _last: tuple[Grid, Instant]
+    """The last grid that was taken, and up to where it is read for good."""
 
     def begin(self, taken: int) -> None:
         """The store has been asked up to this scrape, and its labels were understood: samples can be taken now."""
@@ -57,20 +62,38 @@ class SwiftReader(FleetReader):
             if self._has_pods and not shown:
                 return None  # nobody shows that he holds a device: whether labels are wrong, the reader judges
         settled = self._frontier.settled(grid, now)
-        again = exporter.times.newest(grid.end) - exporter.times.newest(settled)
         self._frontier.done(grid, now)
-        self._reach.note(grid, settled, Seen(None, _AGAIN, again * sum(map(_shows, exporter.live))))
+        self._reach.note(grid, settled, Seen(None, _AGAIN, 1))
+        self._last, self.has_taken = (grid, settled), True
         self.book.since = grid.end if self._reach.back_to is None else self._reach.back_to
         self._forget(now)
         return self.health("", up=True)
 
+    def leave(self, source: Source) -> None:
+        """The store is asked again: it must know how much there was that it will see once more."""
+        (grid, settled), self.has_taken = self._last, False
+        again = Grid(min(settled + grid.step, grid.end), grid.end, grid.step)
+        tail = sum(len(row.values) for row in source.presence(again).series())
+        self._reach.note(grid, settled, Seen(None, _AGAIN, tail))
+
     def _read(self, exporter: Exporter, upto: int) -> int:
-        """Folds all scrapes up to this one. Returns how many samples were some pod's."""
+        """Folds all scrapes up to this one: mostly one, which shows what the last one showed.
+
+        Returns how many samples were some pod's.
+        """
         shown, known, times = 0, self._known, exporter.times
+        at, gap = times.seconds(upto), self.book.pace.gap
         for series in chain(exporter.ended, exporter.live):
-            pursuit = known[series] if series in known else self._pursuit(series)
-            if pursuit is not None:
+            pursuit = known[series] if series in known else self._pursuit(series, upto)
+            if pursuit is None:
+                continue
+            stretch = pursuit.stretch
+            if stretch is None or stretch.last is not None or pursuit.next != upto or at - pursuit.at > gap:
                 shown += pursuit.read(series, upto, times)
+                continue
+            pursuit.evidence.again(at, stretch.millijoules + (upto - stretch.first) * stretch.step)
+            pursuit.at, pursuit.next = at, upto + 1
+            shown += 1
         exporter.ended.clear()
         self.taken = upto
         return shown
@@ -88,8 +111,10 @@ class SwiftReader(FleetReader):
             self.book.forget(now - self._frontier.look_back)
             self._forgotten_at, self._known = now, {}
 
-    def _pursuit(self, series: Series) -> "_Pursuit | None":
-        """Reads on for the pod that a series names; None: it names none that we know."""
+    def _pursuit(self, series: Series, upto: int) -> "_Pursuit | None":
+        """Reads on for the pod that a series names; None: it names none that we know, or shows nothing new."""
+        if not any(_is_new(stretch, self.taken + 1, upto) for stretch in series.stretches):
+            return None
         pod = self._roster.find(series.namespace, series.pod) if series.pod else None
         sampled = series.tracks[0] is not None or series.tracks[1] is not None
         if pod is None or not sampled or pod.accelerator_resource.startswith(self._profile.divided_prefix):
@@ -114,12 +139,7 @@ class _Pursuit:
     """The last sample's, if it showed every signal with values that can be true."""
 
     def read(self, series: Series, upto: int, times: Times) -> int:
-        """Folds what is new; mostly one sample, which says what the last one said. Returns how many there were."""
-        stretch = self.stretch
-        if stretch is not None and stretch.last is None and self.next == upto:
-            self._take(series, stretch, upto, times.seconds(upto))
-            self.next = upto + 1
-            return 1
+        """Folds what is new. Returns how many samples there were."""
         folded = 0
         for stretch in series.stretches:
             last = upto if stretch.last is None else min(upto, stretch.last)
@@ -139,9 +159,10 @@ class _Pursuit:
         self.at = at
 
 
-def _shows(series: Series) -> bool:
-    stretch = series.open
-    return stretch is not None and isinstance(stretch.shown.percent, float)
+def _is_new(stretch: Stretch, first: int, last: int) -> bool:
+    """It has a sample between these scrapes."""
+    meets = stretch.first <= last and (stretch.last is None or stretch.last >= first)
+    return meets and isinstance(stretch.shown.percent, float)
 
 
 def _is_whole(series: Series, stretch: Stretch) -> bool:

@@ -56,6 +56,8 @@ PROBLEMS = {
     OutcomeKind.Denied: Reason.PermissionDenied,
     OutcomeKind.NameConflict: Reason.NameConflict,
 }
+FINE = frozenset({OutcomeKind.Done, OutcomeKind.Unchanged, OutcomeKind.Observed})
+NOTHING: frozenset[Verb] = frozenset()
 WARNING_VERBS = frozenset({Verb.Warn, Verb.Pause})
 
 
@@ -69,8 +71,9 @@ class Acted:
     @property
     def done(self) -> frozenset[Verb]:
         """Verbs that the API server accepted, or that needed no call."""
-        fine = {OutcomeKind.Done, OutcomeKind.Unchanged, OutcomeKind.Observed}
-        return frozenset(action.verb for action, outcome in self.outcomes if outcome.kind in fine)
+        if not self.outcomes:
+            return NOTHING  # so it is for all but a handful
+        return frozenset(action.verb for action, outcome in self.outcomes if outcome.kind in FINE)
 
     @property
     def problem(self) -> Problem | None:
@@ -235,8 +238,10 @@ class Engine:
         as_of = workload.memory.verdict_as_of
         if as_of is None or decision.ruled.situation.target is None:
             return False
-        finished = decision.ruled.situation.target.finished is not None
-        return not finished and self._clock.now() - as_of > REFRESH_SECONDS + _spread(workload.uid)
+        age = self._clock.now() - as_of
+        if age <= REFRESH_SECONDS or decision.ruled.situation.target.finished is not None:
+            return False
+        return age > REFRESH_SECONDS + _spread(workload.uid)
 
     async def _tell(self, acted: Acted) -> bool:
         """Status, then events: an Event never tells what was not accepted. Made only now: 5,000 would be 75 MiB."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+import structlog
 
 from ebbtide.cluster.fence import Fence
 from ebbtide.cluster.lease import LeaseLeadership, new_identity, since_boot
@@ -166,7 +167,7 @@ def test_who_is_told_to_go_hands_over_at_once_but_not_before_its_last_write_is_a
     story(tell)
 
 
-def test_without_a_lease_nobody_leads_and_the_remedy_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_lease_nobody_leads_and_the_remedy_is_told() -> None:
     async def tell(scene: Scene) -> None:
         first, _ = scene.replica("a")
         await asyncio.sleep(5)
@@ -177,8 +178,9 @@ def test_without_a_lease_nobody_leads_and_the_remedy_is_told(capsys: pytest.Capt
         await asyncio.sleep(3)
         assert first.may_write()
 
-    story(tell)
-    assert "it does not exist; `helm upgrade` of the chart brings it back" in capsys.readouterr().out
+    with structlog.testing.capture_logs() as entries:
+        story(tell)
+    assert any("it does not exist; `helm upgrade` of the chart brings it back" in str(entry) for entry in entries)
 
 
 def test_a_leader_cut_off_stops_before_another_begins_and_finds_out_when_it_is_back() -> None:

@@ -58,6 +58,7 @@ PROBLEMS = {
 }
 FINE = frozenset({OutcomeKind.Done, OutcomeKind.Unchanged, OutcomeKind.Observed})
 NOTHING: frozenset[Verb] = frozenset()
+MOVES = frozenset({Verb.Pause, Verb.Resume, Verb.Hold, Verb.Start})
 WARNING_VERBS = frozenset({Verb.Warn, Verb.Pause})
 
 
@@ -74,6 +75,12 @@ class Acted:
         if not self.outcomes:
             return NOTHING  # so it is for all but a handful
         return frozenset(action.verb for action, outcome in self.outcomes if outcome.kind in FINE)
+
+    @property
+    def version(self) -> str:
+        """Of the object with the lever as its stop or start left it; empty: it was not moved."""
+        moved = (outcome.version for action, outcome in self.outcomes if action.verb in MOVES)
+        return next((version for version in moved if version), "")
 
     @property
     def problem(self) -> Problem | None:
@@ -216,7 +223,7 @@ class Engine:
         if told_on is None or any(action.verb is Verb.Discard for action in acted.decision.actions):
             return None
         try:
-            status = workload_status(acted.decision, done=acted.done, problem=acted.problem)
+            status = workload_status(acted.decision, done=acted.done, problem=acted.problem, version=acted.version)
         except Exception:
             log.exception("its status could not be made; the others are written", workload=str(workload.key))
             return None

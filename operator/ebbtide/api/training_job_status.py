@@ -60,6 +60,8 @@ class PauseStatus(ApiModel):
     """Pauses in the last 24 hours, this one included."""
     reverts: Count = 0
     """How often within 24 hours a human undid it."""
+    resource_version: NameText | None = None
+    """Version of the object with the lever as it was stopped or started; an older view of it tells of neither."""
     message: Message | None = None
     """The sentence with the numbers that led to it."""
     evidence: "VerdictStatus | None" = None

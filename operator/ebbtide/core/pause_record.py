@@ -9,29 +9,37 @@ from ebbtide.core.situation import Situation
 from ebbtide.core.workload import Instant, PauseRecord, Restore
 
 
-def pause_record(decision: Decision, done: frozenset[Verb]) -> PauseRecord | None:
-    """status.pause after this tick; a pause that a crash left unrecorded is found again in the restore annotation."""
+def pause_record(decision: Decision, done: frozenset[Verb], version: str = "") -> PauseRecord | None:
+    """status.pause after this tick; a pause that a crash left unrecorded is found again in the restore annotation.
+
+    `version`: of the object with the lever, as what was done left it.
+    """
     situation = decision.ruled.situation
     before = _before(situation)
     paused = next((it for it in decision.actions if it.verb is Verb.Pause and not it.observed), None)
     if paused is not None and Verb.Pause in done:
         record = _next_record(before, situation.now, str(paused.reason), str(paused.by))
-        return replace(record, message=paused.message)
+        return replace(record, message=paused.message, version=version)
     restore = situation.target.restore if situation.paused_by_us and situation.target else None
     if restore is not None and Verb.Resume not in done:
         is_known = before is not None and before.ended_at is None
-        record = before if before and is_known else _next_record(before, restore.at, restore.reason, restore.by)
+        record = before if before and is_known else _found(situation, before, restore)
         return _with_original(record, restore) if situation.workload.adopted else record
     if before is None or before.ended_at is not None:
         return before
     if Verb.Forget not in done and any(action.verb is Verb.Forget for action in decision.actions):
         return before  # it ends, and counts as undone, with the tick that takes the annotation away
     undone = Verb.Forget in done and before.by == Actor.Policy
-    return replace(before, reverts=before.reverts + undone, ended_at=situation.now)
+    return replace(before, reverts=before.reverts + undone, ended_at=situation.now, version=version or before.version)
+
+
+def _found(situation: Situation, before: PauseRecord | None, restore: Restore) -> PauseRecord:
+    version = situation.target.resource_version if situation.target is not None else ""
+    return replace(_next_record(before, restore.at, restore.reason, restore.by), version=version)
 
 
 def _with_original(record: PauseRecord, restore: Restore) -> PauseRecord:
-    return record if record.original else replace(record, original=written(restore.fields))
+    return record if record.original or not restore.fields else replace(record, original=written(restore.fields))
 
 
 def _before(situation: Situation) -> PauseRecord | None:

@@ -8,6 +8,7 @@ from ebbtide.core.decision import Judgement
 from ebbtide.core.facts import Archive, Facts, Memo
 from ebbtide.core.governing import Governing
 from ebbtide.core.intent import Word, clock_floor, word
+from ebbtide.core.original import as_left
 from ebbtide.core.snapshot import Snapshot
 from ebbtide.core.verdict import Gang, IdleRule, judge
 from ebbtide.core.workload import Instant, Namespace, Pod, StoredCondition, Target, Workload
@@ -70,6 +71,8 @@ class Gatherer:
         """Everything about one workload now."""
         snapshot, facts = self._snapshot, self._archive.facts(workload)
         rules, target = facts.rules, workload.target
+        if target is not None and workload.memory.pause is not None:
+            target = as_left(target, workload.memory, snapshot.now)
         said = word(workload.intent, workload.memory, snapshot.now, rules.allowance)
         floor = clock_floor(workload.intent, workload.memory, said, snapshot.now)
         gang = self._gang(facts, floor)

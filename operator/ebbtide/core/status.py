@@ -28,7 +28,7 @@ REFRESH_SECONDS = 3600
 _WHOLE = ("policy", "jobName", "observedSpec", "startTime", "override", "wouldBe", "gpus", "capacityClass")
 _STILL_PLANNED = IDLE_VERDICTS | {Verdict.Unknown}
 """A planned step stands while nothing speaks against it, as a warning would."""
-_PROSE = frozenset({"message", "evidence"})
+_PROSE = frozenset({"message", "evidence", "resourceVersion"})
 _COUNTS = ("selected", "idle", "paused", "nextEdge")
 """What a policy's status says besides conditions."""
 
@@ -87,8 +87,13 @@ def outline(decision: Decision) -> tuple[object, ...]:
     )
 
 
-def workload_status(decision: Decision, *, done: frozenset[Verb], problem: Problem | None = None) -> dict[str, Any]:
-    """The whole desired status. `done`: verbs of this tick that succeeded; `problem`: why one was refused."""
+def workload_status(
+    decision: Decision, *, done: frozenset[Verb], problem: Problem | None = None, version: str = ""
+) -> dict[str, Any]:
+    """The whole desired status. `done`: verbs of this tick that succeeded; `problem`: why one was refused.
+
+    `version`: of the object with the lever, as what was done left it.
+    """
     situation, now = decision.ruled.situation, decision.ruled.situation.now
     memory = situation.workload.memory
     warned = Verb.Warn in done and not any(action.observed for action in decision.actions)
@@ -102,7 +107,7 @@ def workload_status(decision: Decision, *, done: frozenset[Verb], problem: Probl
         "verdict": verdict,
         "checks": [_check(it) for it in checks(decision)],
         "idle": _idle(decision, warned_at),
-        "pause": _pause(pause_record(decision, done), verdict),
+        "pause": _pause(pause_record(decision, done, version), verdict),
         "override": _override(decision.override),
         "wouldBe": _would_be(decision),
         "gpus": decision.gpus,
@@ -237,6 +242,7 @@ def _pause(record: PauseRecord | None, verdict: dict[str, Any]) -> dict[str, Any
         "by": record.by,
         "countToday": record.count_today,
         "reverts": record.reverts,
+        "resourceVersion": record.version or None,
         "message": _clipped(record.message) or None,
         "original": record.original or None,
         "evidence": verdict if fresh else json.loads(record.evidence or "null"),

@@ -196,6 +196,8 @@ class PauseRecord:
     """The sentence with the numbers that led to it."""
     evidence: str = ""
     """status.verdict as it was at the pause, in JSON: the proof outlives the pods it was measured on."""
+    version: str = ""
+    """resourceVersion of the object with the lever as our last move left it; empty: not known."""
     original: str = ""
     """Adopted workloads: the fields of the restore annotation, in JSON; `kubectl rollout undo` can take that away."""
 

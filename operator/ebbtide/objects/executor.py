@@ -183,8 +183,8 @@ class Executor:
         planned = step(document, lever)
         if not planned.patch:
             return (outcomes.rejected if planned.refused else outcomes.unchanged)(planned.message)
-        await self._patching.move(lever.resource, document, planned)
-        return Outcome(OutcomeKind.Done, planned.message)
+        version = await self._patching.move(lever.resource, document, planned)
+        return Outcome(OutcomeKind.Done, planned.message, version)
 
     async def _keep_house(self, action: Action, workload: Workload) -> Outcome:
         if action.verb is Verb.Label:

@@ -28,9 +28,14 @@ class Patching:
     def __init__(self, client: ApiServer, gate: Gate) -> None:
         self._client, self._gate = client, gate
 
-    async def move(self, resource: Resource, document: Document, step: Step) -> None:
-        """Send the patch, and own nothing of the object afterwards unless we hold it. ApiError, NotLeaderError."""
-        await self._give_up_fields(resource, await self._patch(resource, document, step))
+    async def move(self, resource: Resource, document: Document, step: Step) -> str:
+        """Send the patch, and own nothing of the object afterwards unless we hold it. ApiError, NotLeaderError.
+
+        Answers with the version that the patch left.
+        """
+        moved = await self._patch(resource, document, step)
+        await self._give_up_fields(resource, moved)
+        return str(moved["metadata"].get("resourceVersion", ""))
 
     async def _patch(self, resource: Resource, document: Document, step: Step) -> Document:
         meta = document["metadata"]

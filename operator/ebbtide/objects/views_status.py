@@ -74,6 +74,7 @@ def _pause(stored: Mapping[str, Any]) -> PauseRecord | None:
         count_today=_count(stored, "countToday", 1),
         reverts=_count(stored, "reverts", 0),
         ended_at=_time(stored, "endTime"),
+        version=_text(stored, "resourceVersion"),
         message=_text(stored, "message"),
         original=_text(stored, "original"),
         evidence=msgspec.json.encode(evidence).decode() if (evidence := stored.get("evidence")) else "",

@@ -21,6 +21,7 @@ from ebbtide.metrics.body import Body
 from ebbtide.samples.answer import MetricsError
 
 _CONNECT_SECONDS = 3.05  # just over one TCP retransmission
+_LATE = "Prometheus did not finish its answer in time."
 _CHUNK_BYTES = 256 * 1024
 _RETRIED = (408, 429, 500, 502, 503, 504)
 _OK = 200
@@ -96,6 +97,8 @@ class PrometheusClient(PrometheusConnect):  # type: ignore[misc]  # the library 
                 body = Body(b"") if response.status_code in _REDIRECTS else self._body(response, deadline)
                 _refuse(response, body)
                 return body
+        except (requests.ReadTimeout, ReadTimeoutError) as error:
+            raise MetricsError(_LATE) from error
         except (requests.RequestException, HTTPError, ssl.SSLError, OSError) as error:
             raise MetricsError(f"Prometheus at {self.url} cannot be asked: {_cause(error)}.") from error
 
@@ -121,7 +124,7 @@ class PrometheusClient(PrometheusConnect):  # type: ignore[misc]  # the library 
             if len(body) > self.limits.answer_bytes:
                 raise MetricsError(f"Prometheus answered more than {self.limits.answer_bytes} bytes.", oversize=True)
             if time.monotonic() > deadline:
-                raise MetricsError("Prometheus did not finish its answer in time.")
+                raise MetricsError(_LATE)
         return Body(body, packed=packed)
 
 

@@ -204,7 +204,7 @@ def test_nobody_listening_is_told_by_name():
 def test_a_silent_server_is_given_up_after_the_limit_and_not_asked_again(double):
     double.reply = lambda _: Reply(matrix([ROW]).body, silent_seconds=1.5)
     began = time.monotonic()
-    assert "cannot be asked" in refusal(double, limits=Limits(seconds=0.3))
+    assert "did not finish" in refusal(double, limits=Limits(seconds=0.3))
     assert time.monotonic() - began < 1.2
     assert len(double.requests) == 1
 

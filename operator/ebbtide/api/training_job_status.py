@@ -41,6 +41,8 @@ class IdleStatus(ApiModel):
     """Idle since then."""
     warned_at: Timestamp | None = None
     """When the warning was given that is still in force."""
+    without_pause: ReasonText | None = None
+    """Why that warning announced no pause; before any pause another warning names its time. Absent: it did."""
     eligible_after: Timestamp | None = None
     """Not paused for idleness before this time."""
 
@@ -57,7 +59,9 @@ class PauseStatus(ApiModel):
     by: Initiator
     """Policy, User or Budget."""
     count_today: Count = 1
-    """Pauses in the last 24 hours, this one included."""
+    """Idle pauses in the 24 hours before it began, itself included."""
+    recent: Annotated[tuple[Timestamp, ...], at_most(64), ATOMIC] = Field(default_factory=tuple)
+    """When each of these began, oldest first."""
     reverts: Count = 0
     """How often within 24 hours a human undid it."""
     message: Message | None = None
@@ -98,10 +102,12 @@ class WouldBe(ApiModel):
 
 
 class Accrued(ApiModel):
-    """Times that have added up."""
+    """Times that have added up since the work was first seen with a deadline."""
 
     active_seconds: Seconds = 0
-    """Running."""
+    """Running and not idle."""
+    lost_seconds: Seconds = 0
+    """Of that, what stops have lost: it is done again."""
     paused_seconds: Seconds = 0
     """Paused after a start."""
     held_seconds: Seconds = 0

@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from ebbtide.core.deadline import AT_RISK
 from ebbtide.core.decision import Decision, Verb, Verdict
 from ebbtide.core.idle import IDLE_VERDICTS
 from ebbtide.core.intent import Wish
 from ebbtide.core.reason import Reason
+from ebbtide.core.slack import outlook_of
 from ebbtide.core.workload import Pod
 
 Problem: TypeAlias = tuple[Reason, str]
@@ -129,6 +131,11 @@ def _priced(decision: Decision) -> Condition:
 
 
 def _deadline(decision: Decision) -> Condition:
-    if decision.ruled.situation.workload.deadline is None:
+    found = outlook_of(decision.ruled.situation)
+    if found is None:
         return Condition("DeadlineAtRisk", "False", Reason.OnSchedule, "it has no deadline")
-    return Condition("DeadlineAtRisk", "Unknown", Reason.NoEstimate, "no estimate of its remaining time")
+    if decision.deciding in _OUTCOMES:
+        return Condition("DeadlineAtRisk", "False", decision.deciding, "finished")
+    if found.reason is Reason.NoEstimate:
+        return Condition("DeadlineAtRisk", "Unknown", found.reason, found.message)
+    return Condition("DeadlineAtRisk", "True" if found.reason in AT_RISK else "False", found.reason, found.message)

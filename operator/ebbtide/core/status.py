@@ -10,11 +10,14 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import blake2b
 from typing import Any
 
+from ebbtide.core.accrual import accrued, checkpoint_at, loss_now
 from ebbtide.core.conditions import Condition, Problem, conditions_of
 from ebbtide.core.decision import Check, Decision, DeviceFinding, Verb, Verdict
 from ebbtide.core.explanation import checks, described
 from ebbtide.core.idle import IDLE_VERDICTS, planned_since
 from ebbtide.core.pause_record import pause_record
+from ebbtide.core.situation import Situation
+from ebbtide.core.slack import outlook_of
 from ebbtide.core.timestamps import stamp_exact, stamp_seconds
 from ebbtide.core.workload import HourlyCost, Instant, PauseRecord, StoredCondition
 
@@ -28,7 +31,7 @@ REFRESH_SECONDS = 3600
 _WHOLE = ("policy", "jobName", "observedSpec", "startTime", "override", "wouldBe", "gpus", "capacityClass")
 _STILL_PLANNED = IDLE_VERDICTS | {Verdict.Unknown}
 """A planned step stands while nothing speaks against it, as a warning would."""
-_PROSE = frozenset({"message", "evidence"})
+_PROSE = frozenset({"message", "evidence", "recent"})
 _COUNTS = ("selected", "idle", "paused", "nextEdge")
 """What a policy's status says besides conditions."""
 
@@ -81,10 +84,17 @@ def outline(decision: Decision) -> tuple[object, ...]:
         decision.warned_at,
         decision.override,
         decision.refused,
+        None if workload.deadline is None else _deadline_reason(situation),
         situation.governing.reason,
         situation.reverts,
         tuple((action.verb, action.observed) for action in decision.actions) if decision.actions else (),
     )
+
+
+def _deadline_reason(situation: Situation) -> str:
+    """It changes with time alone."""
+    found = outlook_of(situation)
+    return str(found.reason) if found is not None else ""
 
 
 def workload_status(decision: Decision, *, done: frozenset[Verb], problem: Problem | None = None) -> dict[str, Any]:
@@ -93,6 +103,7 @@ def workload_status(decision: Decision, *, done: frozenset[Verb], problem: Probl
     memory = situation.workload.memory
     warned = Verb.Warn in done and not any(action.observed for action in decision.actions)
     warned_at = now if warned else decision.warned_at
+    stops_now = Verb.Pause in done and not any(action.observed for action in decision.actions)
     verdict = _verdict(decision)
     status: dict[str, Any] = {
         "policy": _policy(decision.policy),
@@ -101,12 +112,14 @@ def workload_status(decision: Decision, *, done: frozenset[Verb], problem: Probl
         "startTime": stamp_seconds(_start_time(decision)),
         "verdict": verdict,
         "checks": [_check(it) for it in checks(decision)],
-        "idle": _idle(decision, warned_at),
+        "idle": _idle(decision, warned_at, warned=warned),
         "pause": _pause(pause_record(decision, done), verdict),
         "override": _override(decision.override),
         "wouldBe": _would_be(decision),
         "gpus": decision.gpus,
         "capacityClass": decision.capacity_class or _last_class(decision),
+        "lastCheckpointTime": stamp_seconds(checkpoint_at(situation)),
+        "accrued": _accrued(situation, stops_now=stops_now),
         "cost": cost(decision.hourly, situation.now),
         "conditions": merged_conditions(
             conditions_of(decision, done, problem), memory.conditions, situation.workload.generation, now
@@ -214,15 +227,39 @@ def _check(check: Check) -> dict[str, str]:
     return {"name": check.name, "result": str(check.result), "reason": str(check.reason), "message": message}
 
 
-def _idle(decision: Decision, warned_at: Instant | None) -> dict[str, Any] | None:
+def _accrued(situation: Situation, *, stops_now: bool) -> dict[str, Any] | None:
+    """Counted only where a deadline asks for it, and from then on."""
+    if situation.workload.deadline is None:
+        return None
+    counted = accrued(situation, stops_now=stops_now)
+    durable = counted.done - (0.0 if stops_now else loss_now(situation, counted))
+    return {
+        "activeSeconds": round(counted.active),
+        "lostSeconds": round(counted.lost),
+        "durableSeconds": max(0, round(durable)),
+        "pausedSeconds": round(counted.paused),
+        "heldSeconds": round(counted.held),
+        "asOf": stamp_exact(counted.as_of),
+    }
+
+
+def _idle(decision: Decision, warned_at: Instant | None, *, warned: bool) -> dict[str, Any] | None:
     if decision.judgement.verdict not in IDLE_VERDICTS and warned_at is None:
         return None
     shown = {
         "since": stamp_exact(decision.idle_since),
         "warnedAt": stamp_exact(warned_at),
+        "withoutPause": _without_pause(decision, warned=warned) if warned_at is not None else None,
         "eligibleAfter": stamp_exact(decision.eligible_after),
     }
     return {name: value for name, value in shown.items() if value is not None} or None
+
+
+def _without_pause(decision: Decision, *, warned: bool) -> str | None:
+    """Of this tick's warning, else of the one that stands."""
+    ruled = decision.ruled
+    withheld = ruled.ruling.withheld if warned else ruled.situation.workload.memory.warned_without
+    return str(withheld) if withheld else None
 
 
 def _pause(record: PauseRecord | None, verdict: dict[str, Any]) -> dict[str, Any] | None:
@@ -236,6 +273,7 @@ def _pause(record: PauseRecord | None, verdict: dict[str, Any]) -> dict[str, Any
         "reason": record.reason,
         "by": record.by,
         "countToday": record.count_today,
+        "recent": [stamp_exact(at) for at in record.recent] or None,
         "reverts": record.reverts,
         "message": _clipped(record.message) or None,
         "original": record.original or None,

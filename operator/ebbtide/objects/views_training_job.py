@@ -55,6 +55,7 @@ def decode_training_job(raw: Json) -> tuple[str, Workload]:
         memory=memory(seen.status or {}),
         attribution=_attribution(spec, meta),
         deadline=spec.deadline.timestamp() if spec and spec.deadline else None,
+        expected_seconds=spec.expected_seconds if spec else None,
         queue=spec.queue.name if spec and spec.queue else "",
         invalid=(parsed.path, parsed.message) if isinstance(parsed, Invalid) else None,
         deleting=meta.deletion_timestamp is not None,

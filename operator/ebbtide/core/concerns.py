@@ -1,8 +1,9 @@
 """Evaluate: the one order across concerns. First hit wins, and its reason is what everyone is told.
 
 finished · unreadable · name taken · template refused · held before start · protected · unsupported · queue · stale
-restore · human stop · lever moved by a human · conflict · human run · foreign suspension · creation · end of a human's
-pause · leaving · paused · veto · gate · idle.
+restore · human stop · lever moved by a human · conflict · human run · foreign suspension · creation, suspended beside
+what it must not run beside · end of a human's pause · pause during another object · leaving · paused · veto · gate ·
+another object runs · idle.
 Windows, budgets, deadlines and placement get their places here.
 """
 
@@ -12,6 +13,7 @@ from typing import TypeAlias
 
 from ebbtide.core.breaker import IDLE_REASONS
 from ebbtide.core.decision import Action, Actor, Check, Result, Verb
+from ebbtide.core.during_concerns import during_lasts, not_born_during, not_during
 from ebbtide.core.idle_concern import idle, idle_trace, steps
 from ebbtide.core.intent import LEVER, NEVER_PAUSE, Wish
 from ebbtide.core.lever_concerns import (
@@ -179,12 +181,15 @@ CHAIN: tuple[Concern, ...] = (
     no_conflict,
     human_run,
     lever_ours,
+    not_born_during,
     created,
     human_pause_over,
+    during_lasts,
     policy_stays,
     not_paused,
     no_veto,
     gate,
+    not_during,
     idle,
 )
 

@@ -10,7 +10,7 @@ from ebbtide.core.idle import IDLE_VERDICTS
 from ebbtide.core.intent import Wish
 from ebbtide.core.reason import Reason
 from ebbtide.core.slack import outlook_of
-from ebbtide.core.workload import Pod
+from ebbtide.core.workload import Pod, Workload
 
 Problem: TypeAlias = tuple[Reason, str]
 """Why the API server refused an action of this tick: TemplateRejected or PermissionDenied, and its sentence."""
@@ -56,8 +56,15 @@ def _accepted(decision: Decision, problem: Problem | None) -> Condition:
         return Condition("Accepted", "False", decision.deciding, decision.message)
     if situation.governing.reason in _BAD_REFERENCE:
         return Condition("Accepted", "False", situation.governing.reason, situation.governing.message)
-    if situation.workload.intent.invalid:
-        return Condition("Accepted", "True", Reason.InvalidAnnotation, "; ".join(situation.workload.intent.invalid))
+    return _used(situation.workload)
+
+
+def _used(workload: Workload) -> Condition:
+    """Accepted, and what of it is left out."""
+    if workload.during_unusable:
+        return Condition("Accepted", "True", Reason.UnsupportedKind, workload.during_unusable)
+    if workload.intent.invalid:
+        return Condition("Accepted", "True", Reason.InvalidAnnotation, "; ".join(workload.intent.invalid))
     return Condition("Accepted", "True", Reason.Accepted, "the object is used as written")
 
 

@@ -76,6 +76,8 @@ def outline(decision: Decision) -> tuple[object, ...]:
         situation.target,
         situation.pods,
         situation.facts.upkeep,
+        workload.during,
+        workload.during_unusable,
         judgement.verdict,
         judgement.reason,
         decision.deciding,

@@ -66,7 +66,7 @@ class _Http:
             answer = self._session.post(self._url, json=body, timeout=limits, allow_redirects=False)
         except requests.RequestException as error:
             raise DeliveryError(_why(error)) from None
-        if not answer.ok or answer.is_redirect:
+        if answer.status_code >= requests.codes.multiple_choices:
             raise DeliveryError(f"it answered {answer.status_code}")
 
 

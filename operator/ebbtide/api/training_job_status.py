@@ -184,6 +184,12 @@ class VerdictStatus(ApiModel):
     """Length of the judged look-back."""
     coverage_percent: Percent | None = None
     """Share of the expected samples that were seen, of the worst device."""
+    busy_above_percent: Percent | None = None
+    """The threshold: busy where a utilisation signal was above this."""
+    busy_above_engine_percent: Percent | None = None
+    """The same for engine, tensor and memory ratios; 2 means 0.02."""
+    every_seconds: Seconds | None = None
+    """Judged again this many seconds after every judgement."""
     peak_percent: Percent | None = None
     """Highest utilisation of any device in the span."""
     idle_since: Timestamp | None = None

@@ -15,6 +15,7 @@ from ebbtide.cli.printers import cost_policy_text
 from ebbtide.cli.printers.page import Page
 from ebbtide.cli.remedies import remedy
 from ebbtide.cli.workload import NONE, Workload
+from ebbtide.core.wording import joined
 
 _MARKS: Final = {"Pass": ("✓", "green"), "Stop": ("✗", "yellow"), "Skip": ("\N{EN DASH}", "dim")}
 _OLD: Final = timedelta(hours=2)
@@ -94,6 +95,8 @@ def _sentences(it: Explanation) -> list[str]:
     job = it.job
     deciding = str(job.condition("Succeeded").get("message") or "")
     measured = job.text(*_proof(job), "message")
+    if job.paused and deciding.lower().startswith("paused since"):
+        deciding = ""  # the sentence about the pause says it too, and by whom
     found = [deciding, "" if measured == NONE else measured, _pause(it), _countdown(it), _would_be(it), _word(it)]
     kept: list[str] = []
     for sentence in found:
@@ -160,6 +163,8 @@ def _facts(it: Explanation, page: Page) -> None:
     page.fact("Policy", _policy(it))
     page.fact("Judged", _judged(it.job))
     page.fact("Numbers", _numbers(it))
+    if not it.job.finished:
+        page.fact("Next", _next(it))
 
 
 def _cost(job: Workload) -> str:
@@ -191,14 +196,33 @@ def _proof(job: Workload) -> tuple[str, ...]:
 def _judged(job: Workload) -> str:
     proof = _proof(job)
     span = job.text(*proof, "spanSeconds")
-    families = ", ".join(job.words(*proof, "families"))
+    families = job.words(*proof, "families")
+    idle = job.text(*proof, "value") in {"Idle", "NeverUsed"}
     parts = [
         f"over the last {spoken(int(span))}" if span.isdigit() else "",
         f"coverage {_percent(job.text(*proof, 'coveragePercent'))}",
         f"peak {_percent(job.text(*proof, 'peakPercent'))}",
-        f"signals: {families}" if families else "",
+        _threshold(job, proof),
+        f"{joined(tuple(families))} {'agree' if idle else 'were read'}" if families else "",
     ]
     return ", ".join(part for part in parts if part) if job.items(*proof, "devices") else "no device was measured"
+
+
+def _threshold(job: Workload, proof: tuple[str, ...]) -> str:
+    limits = [job.text(*proof, name) for name in ("busyAbovePercent", "busyAboveEnginePercent")]
+    return "" if NONE in limits else f"busy above {_percent(limits[0])} (engines {_percent(limits[1])})"
+
+
+def _next(it: Explanation) -> str:
+    """When it is judged again, and when that can lead to something."""
+    every = it.job.text("verdict", "everySeconds")
+    within = f"judged again within {spoken(int(every))}" if every.isdigit() else "judged again with the next tick"
+    eligible = it.job.time("idle", "eligibleAfter")
+    if it.job.paused or eligible is None or it.job.policy == NONE:
+        return f"{within}; status is written on every change and at least hourly"
+    due = "is due now" if eligible <= it.now else f"{moment.clock(eligible, it.now)} ({moment.ago(eligible, it.now)})"
+    waits = "; what is marked below stands against it" if _obstacles(it.job) else ""
+    return f"{within}; the pause {due}{waits}" if eligible <= it.now else f"{within}; no pause before {due}{waits}"
 
 
 def _numbers(it: Explanation) -> str:
@@ -208,7 +232,7 @@ def _numbers(it: Explanation) -> str:
         return f"{stands}; it has ended, so it is not judged again"
     if taken and it.now - taken > _OLD:
         return f"{stands}: older than they should be, the operator may be down; {it.program} check"
-    return f"{stands}; written on every change and at least hourly; judged again each tick (30 s unless set otherwise)"
+    return stands
 
 
 def _percent(text: str) -> str:

@@ -13,7 +13,7 @@ from ebbtide.core.reason import Reason
 from ebbtide.core.restart_cost import lost_work, restart_cost
 from ebbtide.core.slack import outlook_of
 from ebbtide.core.workload import Accrued, Checkpoint, Memory, StoredCondition, Workload
-from tests.builders import HOUR, NOW, accepted, decide, paused_job, pod, policy, verbs, workload
+from tests.builders import HOUR, NOW, accepted, decide, job, paused_job, pod, policy, verbs, workload
 
 W = 4 * 3600
 
@@ -205,3 +205,22 @@ def test_an_idle_pause_ends_when_a_deadline_comes_that_nobody_can_judge() -> Non
     ended = paused_until(NOW + 99 * HOUR, expected_seconds=None)
     assert verbs(ended) == ["Resume"]
     assert ended.deciding is Reason.NoEstimate
+
+
+# -- gangs with a pod that does not exist -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wanted", [0, 1, 2])
+def test_a_gang_of_which_not_all_pods_exist_is_not_idle(wanted: int) -> None:
+    gang = workload(target=job(wanted=wanted), workers=max(1, wanted), memory=Memory(warned_at=NOW - 400))
+    decision = decide(gang, idle_for=1300)
+    if wanted < 2:
+        assert verbs(decision) == ["Pause"]
+        return
+    assert decision.judgement.verdict is Verdict.Starting
+    assert "1 of its 2 pods exist" in decision.judgement.message
+    assert decision.actions == ()
+
+
+def test_a_busy_pod_of_an_incomplete_gang_is_active_all_the_same() -> None:
+    assert decide(workload(target=job(wanted=2))).judgement.verdict is Verdict.Active

@@ -1,4 +1,4 @@
-"""Whether the object that spec.pauseDuring names lives, and how many pods there should be, as the inventory joins it."""
+"""Whether the object that spec.pauseDuring names lives, and how many pods there should be, as the inventory sees it."""
 
 import json
 from typing import Any

@@ -1,6 +1,6 @@
 """What people are told beyond the cluster, and what `pauseDuring` and quotas do, on a real control plane.
 
-Receivers are real HTTP servers on 127.0.0.1, named in a Secret that the chart mounts. One hangs, one fails, one is down.
+Receivers are real HTTP servers on 127.0.0.1 from a Secret that the chart mounts; one hangs, one fails, one is down.
 """
 
 import json

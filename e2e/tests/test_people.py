@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +28,8 @@ from e2e.receiver import Receiver, receiver
 
 pytestmark = pytest.mark.plane
 
-NS, HUNG, FAILING, DOWN, SILENT, QUOTA = "vision", "hung", "failing", "down", "silent", "quota"
+NS, HUNG, FAILING, DOWN, SILENT = "vision", "hung", "failing", "down", "silent"
+QUOTA, DUE = "quota", "due"
 IDLE: Final = {"afterSeconds": 12, "warnSeconds": 3, "graceSeconds": 2, "neverUsedAfterSeconds": 14}
 WORKS_THEN_IDLE: Final = "busy:6 idle"
 VALUES: Final = {
@@ -85,6 +87,10 @@ def policies() -> Iterator[Document]:
         policy = cost_policy(where, IDLE)
         policy["spec"]["notify"] = {"receiver": name}
         yield policy
+    yield namespace(DUE)
+    in_time = cost_policy(DUE, IDLE)
+    in_time["spec"]["deadline"] = {"marginPercent": 0, "changeoverSeconds": 10}
+    yield in_time
     yield namespace(QUOTA)
     yield cost_policy(QUOTA, IDLE)
     yield {
@@ -104,6 +110,7 @@ def work() -> Iterator[Document]:
     for where in (HUNG, FAILING, DOWN, SILENT):
         yield training_job("idler", where, WORKS_THEN_IDLE)
     yield training_job("gang", QUOTA, "idle", workers=2)
+    yield training_job("paced", DUE, WORKS_THEN_IDLE, expectedSeconds=20, deadline=_in(100))
 
 
 def evaluation() -> Document:
@@ -208,6 +215,22 @@ def test_a_deadline_that_cannot_be_met_is_told(town: Town) -> None:
     late = town.told("late", "DeadlineAtRisk")
     assert late["reason"] == "DeadlineInfeasible"
     assert town.it.condition("late", NS, "DeadlineAtRisk")["status"] == "True"
+
+
+def test_an_idle_pause_ends_at_the_latest_start_that_still_meets_the_deadline(town: Town) -> None:
+    town.wait_suspended("paced", DUE)
+    town.wait_suspended("paced", DUE, is_so=False)
+    status = town.it.status("paced", DUE)
+    deadline = datetime.fromisoformat(town.it.training_job("paced", DUE)["spec"]["deadline"]).timestamp()
+    ended = datetime.fromisoformat(status["pause"]["endTime"]).timestamp()
+    [resumed] = [it for it in town.it.events("paced", DUE) if it["action"] == "Resume"]
+    assert resumed["reason"] == "SafetyNet"
+    assert status["accrued"]["lostSeconds"] > 0  # what the stop has lost is done again, and was reckoned with
+    left = 20 - (status["accrued"]["activeSeconds"] - status["accrued"]["lostSeconds"])
+    assert -4 <= ended - (deadline - left - 10) <= 0
+    town.it.wait("it running", lambda: town.it.condition("paced", DUE, "Running").get("status") == "True")
+    time.sleep(16)  # longer than it takes to be warned and paused again
+    assert not town.suspended("paced", DUE)
 
 
 def test_training_steps_aside_while_a_validation_lives_and_works_between_two(town: Town) -> None:

@@ -108,8 +108,16 @@ def _idle(decision: Decision) -> Condition:
 def _paused(decision: Decision, done: frozenset[Verb]) -> Condition:
     """True while Ebbtide or a human keeps it from running, also before the first start; not while a queue does."""
     if _is_held(decision, done) and decision.deciding is not Reason.QueueWaiting:
-        return Condition("Paused", "True", decision.deciding, decision.message)
+        return Condition("Paused", "True", decision.deciding, _why_paused(decision))
     return Condition("Paused", "False", Reason.Running, "nothing keeps it from running")
+
+
+def _why_paused(decision: Decision) -> str:
+    """What led to it, as it was told then; since when, the condition Succeeded says already."""
+    situation = decision.ruled.situation
+    pause = situation.workload.memory.pause
+    stands = situation.paused_by_us and pause is not None and pause.ended_at is None
+    return (pause.message if stands and pause else "") or decision.message
 
 
 def _is_held(decision: Decision, done: frozenset[Verb]) -> bool:

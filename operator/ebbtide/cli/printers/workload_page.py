@@ -244,11 +244,14 @@ def _comes_back(it: Explanation) -> str:
     spec: Any = (it.policy or {}).get("spec") or {}
     after, since = (spec.get("idle") or {}).get("resumeAfterSeconds") or 0, it.job.time("pause", "since")
     if it.job.text("pause", "reason") == "PausedDuring":
-        return "it runs again when the object that spec.pauseDuring names has ended"
+        named = it.job.raw.get("spec", {}).get("pauseDuring") or {}
+        what = f"{named['kind']} {named['name']}" if named else "what spec.pauseDuring named"
+        return f"it runs again when {what} has ended"
     if it.job.text("pause", "by") != "Policy":
         return "it runs again when whoever stopped it says so"
     if not after or since is None:
-        return "it stays paused until somebody resumes it, its policy lets go or a deadline needs it"
+        due = ", its deadline needs it" if _deadline(it.job) else ""
+        return f"it stays paused until somebody resumes it{due} or its policy lets go"
     back = since + timedelta(seconds=after)
     return f"it comes back by itself at {moment.clock(back, it.now)} ({moment.ago(back, it.now)})"
 

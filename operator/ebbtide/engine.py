@@ -357,7 +357,8 @@ def _told_before(decision: Decision, action: Action) -> bool:
 
 
 def _event(action: Action, uid: str) -> EventNote:
-    kind = "Warning" if action.verb in WARNING_VERBS and action.by == "Policy" else "Normal"
+    alarms = action.verb in WARNING_VERBS and action.by == "Policy" and action.reason is not Reason.PausedDuring
+    kind = "Warning" if alarms else "Normal"
     return EventNote(action.workload, uid, kind, str(action.reason), str(action.verb), action.message)
 
 

@@ -62,6 +62,8 @@ class PauseStatus(ApiModel):
     """Idle pauses in the 24 hours before it began, itself included."""
     recent: Annotated[tuple[Timestamp, ...], at_most(64), ATOMIC] = Field(default_factory=tuple)
     """When each of these began, oldest first."""
+    startup_seconds: Seconds | None = None
+    """What its pods had taken from creation to Ready; a start after the pause may take as long."""
     reverts: Count = 0
     """How often within 24 hours a human undid it."""
     message: Message | None = None

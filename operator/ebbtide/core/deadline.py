@@ -60,8 +60,12 @@ def outlook(
     section: DeadlineSection | None,
     lag_seconds: float,
     now: Instant,
+    startup_seconds: float = 0.0,
 ) -> Outlook:
-    """How it stands. `done`: seconds of work done; `loss`: those that a pause now would lose."""
+    """How it stands. `done`: seconds of work done; `loss`: those that a pause now would lose.
+
+    `startup_seconds`: what its pods took to be Ready last time; where that is longer, it is the changeover.
+    """
     said, end = section or NO_SECTION, f"its deadline is {stamp(deadline)}"
     if now >= deadline:
         return Outlook(Reason.DeadlineMissed, f"{end} and has passed")
@@ -72,13 +76,14 @@ def outlook(
         worked = f"{duration(done)} of the expected {duration(expected_seconds)} are done"
         return Outlook(Reason.NoEstimate, f"{end}, {worked}, and it has not finished")
     margin = expected_seconds * said.margin_percent / 100
-    latest = deadline - left - loss - margin - said.changeover_seconds
+    changeover = max(said.changeover_seconds, startup_seconds)
+    latest = deadline - left - loss - margin - changeover
     numbers = f"{end}, {duration(left)} of {duration(expected_seconds)} are left to do"
     return Outlook(
         _standing(left, margin, deadline - now),
         f"{numbers}; the latest start is {stamp(latest)}",
         latest,
-        loss + said.changeover_seconds,
+        loss + changeover,
         lag_seconds,
     )
 

@@ -6,6 +6,7 @@ from ebbtide.core.breaker import IDLE_REASONS
 from ebbtide.core.decision import Actor, Decision, Verb
 from ebbtide.core.idle import DAY_SECONDS, pauses_today
 from ebbtide.core.original import written
+from ebbtide.core.restart_cost import startup
 from ebbtide.core.situation import Situation
 from ebbtide.core.workload import Instant, PauseRecord, Restore
 
@@ -20,7 +21,7 @@ def pause_record(decision: Decision, done: frozenset[Verb]) -> PauseRecord | Non
     paused = next((it for it in decision.actions if it.verb is Verb.Pause and not it.observed), None)
     if paused is not None and Verb.Pause in done:
         record = _next_record(before, situation.now, str(paused.reason), str(paused.by))
-        return replace(record, message=paused.message)
+        return replace(record, message=paused.message, startup_seconds=startup(situation.pods))
     restore = situation.target.restore if situation.paused_by_us and situation.target else None
     if restore is not None and Verb.Resume not in done:
         is_known = before is not None and before.ended_at is None

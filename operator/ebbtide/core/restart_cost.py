@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from ebbtide.core.wording import duration
 from ebbtide.core.workload import Instant, Pod, Workload
 
+MOST_STARTUP_SECONDS = 3600.0
+"""A pod that was Ready anew after hours, as after a restart of its container, did not take hours to start."""
+
 
 @dataclass(frozen=True, slots=True)
 class RestartCost:
@@ -37,8 +40,13 @@ def restart_cost(
     now: Instant,
 ) -> RestartCost:
     """As its present pods and checkpoints show it. `checkpoint_at`: the last one told of; None: none was."""
-    startups = [max(0.0, pod.ready_since - pod.created_at) for pod in pods if pod.ready_since is not None]
-    return RestartCost(max(startups, default=0.0), _redo(workload, checkpoint_at, idle_since or now, now))
+    return RestartCost(startup(pods), _redo(workload, checkpoint_at, idle_since or now, now))
+
+
+def startup(pods: tuple[Pod, ...]) -> float:
+    """The slowest of the gang, in seconds, at most an hour; 0 where none is Ready."""
+    taken = [max(0.0, pod.ready_since - pod.created_at) for pod in pods if pod.ready_since is not None]
+    return min(max(taken, default=0.0), MOST_STARTUP_SECONDS)
 
 
 def lost_work(workload: Workload, checkpoint_at: Instant | None, worked_until: Instant, done: float) -> float:

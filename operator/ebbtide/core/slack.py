@@ -2,6 +2,7 @@
 
 from ebbtide.core.accrual import accrued, loss_now
 from ebbtide.core.deadline import Outlook, outlook
+from ebbtide.core.restart_cost import startup
 from ebbtide.core.situation import Situation
 
 
@@ -10,7 +11,7 @@ def outlook_of(situation: Situation) -> Outlook | None:
     workload, policy = situation.workload, situation.governing.policy
     if workload.deadline is None:
         return None
-    counted = accrued(situation)
+    counted, pause = accrued(situation), workload.memory.pause
     return outlook(
         deadline=workload.deadline,
         expected_seconds=workload.expected_seconds,
@@ -19,4 +20,5 @@ def outlook_of(situation: Situation) -> Outlook | None:
         section=policy.spec.deadline if policy is not None and policy.spec is not None else None,
         lag_seconds=situation.lag_seconds,
         now=situation.now,
+        startup_seconds=startup(situation.pods) or (pause.startup_seconds if pause is not None else 0.0),
     )

@@ -31,7 +31,7 @@ REFRESH_SECONDS = 3600
 _WHOLE = ("policy", "jobName", "observedSpec", "startTime", "override", "wouldBe", "gpus", "capacityClass")
 _STILL_PLANNED = IDLE_VERDICTS | {Verdict.Unknown}
 """A planned step stands while nothing speaks against it, as a warning would."""
-_PROSE = frozenset({"message", "evidence", "recent"})
+_PROSE = frozenset({"message", "evidence", "recent", "startupSeconds"})
 _COUNTS = ("selected", "idle", "paused", "nextEdge")
 """What a policy's status says besides conditions."""
 
@@ -279,6 +279,7 @@ def _pause(record: PauseRecord | None, verdict: dict[str, Any]) -> dict[str, Any
         "by": record.by,
         "countToday": record.count_today,
         "recent": [stamp_exact(at) for at in record.recent] or None,
+        "startupSeconds": round(record.startup_seconds) or None,
         "reverts": record.reverts,
         "message": _clipped(record.message) or None,
         "original": record.original or None,

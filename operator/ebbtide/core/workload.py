@@ -202,6 +202,8 @@ class PauseRecord:
     """Adopted workloads: the fields of the restore annotation, in JSON; `kubectl rollout undo` can take that away."""
     recent: tuple[Instant, ...] = ()
     """Starts of the idle pauses of the 24 hours before it began, oldest first, itself included."""
+    startup_seconds: float = 0.0
+    """What its pods had taken from creation to Ready; the pods are gone."""
 
 
 @dataclass(frozen=True, slots=True)

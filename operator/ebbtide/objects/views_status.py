@@ -80,6 +80,7 @@ def _pause(stored: Mapping[str, Any]) -> PauseRecord | None:
         message=_text(stored, "message"),
         original=_text(stored, "original"),
         recent=_times(stored, "recent"),
+        startup_seconds=float(_count(stored, "startupSeconds", 0)),
         evidence=msgspec.json.encode(evidence).decode() if (evidence := stored.get("evidence")) else "",
     )
 

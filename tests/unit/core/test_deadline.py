@@ -37,6 +37,14 @@ def test_the_latest_start_leaves_what_is_left_what_a_stop_loses_a_margin_of_the_
     assert look(section=bold).latest_start == NOW + 7 * HOUR - 900
 
 
+def test_a_start_that_took_longer_than_the_changeover_is_the_changeover() -> None:
+    assert look(startup_seconds=500).latest_start == look().latest_start
+    slow, usual = look(startup_seconds=1500), look()
+    assert usual.latest_start is not None
+    assert slow.latest_start == usual.latest_start - 900
+    assert slow.restart_seconds == usual.restart_seconds + 900
+
+
 STANDINGS: dict[str, tuple[dict[str, Any], Reason]] = {
     "time enough": ({}, Reason.OnSchedule),
     "no estimate": ({"expected_seconds": None}, Reason.NoEstimate),
@@ -106,6 +114,11 @@ def test_a_restart_costs_what_its_pods_took_to_be_ready_and_the_work_since_the_l
     quick = pod("resnet-1", ready_at=NOW - HOUR)
     cost = restart_cost(workload(), (slow, quick), NOW - 1500, NOW - 1200, NOW)
     assert (cost.startup_seconds, cost.redo_seconds) == (420, 300)
+
+
+def test_a_pod_that_is_ready_anew_after_hours_did_not_take_hours_to_start() -> None:
+    anew = pod(ready_at=NOW - 600, created_at=NOW - 9 * HOUR)
+    assert restart_cost(workload(), (anew,), NOW, NOW - 1200, NOW).startup_seconds == HOUR
 
 
 # -- accrual ------------------------------------------------------------------------------------------------------

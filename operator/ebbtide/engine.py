@@ -353,7 +353,8 @@ def _warned(decision: Decision, action: Action) -> Outcome:
 def _told_before(decision: Decision, action: Action) -> bool:
     """Observe mode records a planned step once per transition, not once per tick."""
     memory = decision.ruled.situation.workload.memory
-    return planned_since(memory, decision.judgement, action.verb, action.reason) is not None
+    announces = decision.ruled.ruling.withheld is None
+    return planned_since(memory, decision.judgement, action.verb, action.reason, announces=announces) is not None
 
 
 def _event(action: Action, uid: str) -> EventNote:

@@ -71,6 +71,19 @@ class TestWarningsThatCount:
         paused = await story.run_until(story.is_paused, within=LONG, step=10)
         assert paused - warned == SHORT_IDLE["warnSeconds"]
 
+    async def test_in_observe_the_same_is_planned(self) -> None:
+        story = Story(policy(spec={"mode": "Observe"}), checkpoint=Checkpoint())
+        await story.run_for(LONG)
+        assert story.status()["wouldBe"]["withoutPause"] == "NoCheckpoint"
+        story.cluster.jobs["resnet"].edit_spec(checkpoint=Checkpoint("Periodic", 900))
+        await story.tick()
+        warned, would_be = story.clock.time, story.status()["wouldBe"]
+        assert (would_be["action"], "withoutPause" in would_be) == ("Warn", False)
+        planned = await story.run_until(lambda: story.status()["wouldBe"]["action"] == "Pause", within=LONG, step=10)
+        assert planned - warned == SHORT_IDLE["warnSeconds"]
+        steps = [str(it.verb) for report in story.telemetry.reports for it, _ in report.outcomes if it.observed]
+        assert steps == ["Warn", "Warn", "Pause"]
+
     async def test_it_is_given_once_while_the_refusal_lasts_whatever_its_reason(self) -> None:
         story = Story(checkpoint=Checkpoint())
         await story.run_for(LONG)

@@ -101,6 +101,8 @@ class WouldBe(ApiModel):
     """Why."""
     since: Timestamp
     """Since when."""
+    without_pause: ReasonText | None = None
+    """Why the planned warning announces no pause; absent: it does."""
 
 
 class Accrued(ApiModel):

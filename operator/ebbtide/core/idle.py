@@ -53,7 +53,7 @@ def countdown(
     `may_pause`: no more than time refuses a pause, so a warning that announced none does not count.
     """
     warned_at = _standing_warning(judgement, memory.warned_at if enforce else _planned_warning(memory, judgement))
-    if enforce and may_pause and memory.warned_without:
+    if may_pause and memory.warned_without:
         warned_at = None
     if judgement.verdict not in IDLE_VERDICTS or judgement.idle_since is None:
         return Countdown(None, warned_at, None, "not idle")
@@ -87,12 +87,16 @@ def _planned_warning(memory: Memory, judgement: Judgement) -> Instant | None:
     return since
 
 
-def planned_since(memory: Memory, judgement: Judgement, verb: Verb, reason: Reason) -> Instant | None:
+def planned_since(
+    memory: Memory, judgement: Judgement, verb: Verb, reason: Reason, *, announces: bool = True
+) -> Instant | None:
     """Observe mode: since when this very step is planned and was told; None: it is new.
 
-    A step that was planned for an earlier idleness is void, as a warning would be.
+    A step that was planned for an earlier idleness is void, as a warning would be. `announces`: a pause follows it.
     """
     if memory.would_be is None or memory.would_be[:2] != (str(verb), str(reason)):
+        return None
+    if announces and memory.warned_without:
         return None
     since = memory.would_be[2]
     return None if judgement.idle_since is not None and since < judgement.idle_since else since

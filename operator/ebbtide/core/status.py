@@ -299,10 +299,15 @@ def _would_be(decision: Decision) -> dict[str, Any] | None:
     situation, judgement = decision.ruled.situation, decision.judgement
     before, planned = situation.workload.memory.would_be, next((it for it in decision.actions if it.observed), None)
     if planned is not None:
-        since = planned_since(situation.workload.memory, judgement, planned.verb, planned.reason)
+        withheld = decision.ruled.ruling.withheld
+        since = planned_since(
+            situation.workload.memory, judgement, planned.verb, planned.reason, announces=withheld is None
+        )
         shown = (str(planned.verb), str(planned.reason), situation.now if since is None else since)
     elif before is not None and decision.mode == "Observe" and judgement.verdict in _STILL_PLANNED:
         shown = before
     else:
         return None
-    return {"action": shown[0], "reason": shown[1], "since": stamp_exact(shown[2])}
+    told = {"action": shown[0], "reason": shown[1], "since": stamp_exact(shown[2])}
+    without = _without_pause(decision, warned=planned is not None)
+    return told | ({"withoutPause": without} if without else {})

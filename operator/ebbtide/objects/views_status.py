@@ -19,7 +19,7 @@ def memory(status: Mapping[str, Any]) -> Memory:
         start_time=_time(status, "startTime"),
         idle_since=_time(idle, "since"),
         warned_at=_time(idle, "warnedAt"),
-        warned_without=_word(idle, "withoutPause"),
+        warned_without=_word(idle, "withoutPause") or _word(_part(status, "wouldBe"), "withoutPause"),
         pause=_pause(_part(status, "pause")),
         override_until=_time(override, "until"),
         override_request=_text(override, "request"),

@@ -24,6 +24,11 @@ _CLUSTER_SCOPED: Final = ("ClusterCostPolicy",)
 _CHECKPOINT: Final = "ebbtide.dev/checkpoint"
 _KEEP: Final = "ebbtide.dev/keep-until"
 
+_UNPLAYABLE: Final = ("series", "seriesFiles", "capacity", "objectFiles", "startupSeconds", "terminationSeconds")
+_WORK: Final = "ebbtide.dev/simulated-work-seconds"
+LONGEST: Final = 10_800
+"""Seconds of a file: three minutes on the plane, and all wait for the longest."""
+
 Document = dict[str, Any]
 
 
@@ -59,7 +64,7 @@ class Transposed:
 def transposed(file: Path, name: str) -> Transposed:
     """Reads a file. NotTransposableError names what the plane cannot play."""
     spec: Document = yaml.safe_load(file.read_text(encoding="utf-8"))["spec"]
-    if refused := [key for key in ("series", "seriesFiles", "capacity", "objectFiles") if key in spec]:
+    if refused := [*(key for key in _UNPLAYABLE if key in spec), *_unplayable(spec)]:
         raise NotTransposableError(f"{file.name}: {', '.join(refused)} cannot be played on the plane")
     start = _time(spec["start"])
     objects = [_moved(one, name, start) for one in spec["objects"] if one["kind"] not in _PROVIDED]
@@ -77,6 +82,18 @@ def transposed(file: Path, name: str) -> Transposed:
         workloads=list(activities),
         omit={f"{name}/*": omitted} if omitted else {},
     )
+
+
+def _unplayable(spec: Document) -> Iterator[str]:
+    """What hangs on the file's own clock or on the simulator's knowledge of when work is done."""
+    if spec["durationSeconds"] > LONGEST:
+        yield f"{spec['durationSeconds']} s"
+    applied = [event["apply"] for event in spec.get("events", []) if "apply" in event]
+    for one in [*spec["objects"], *applied]:
+        if "deadline" in one.get("spec", {}) and one["kind"] == "TrainingJob":
+            yield "spec.deadline"
+        if _WORK in one["metadata"].get("annotations", {}):
+            yield _WORK
 
 
 def begun(manifest: Document, start: datetime) -> Document:

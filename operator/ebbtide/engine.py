@@ -11,13 +11,15 @@ from zlib import crc32
 
 import structlog
 
+from ebbtide.core.breaker import IDLE_REASONS
 from ebbtide.core.catch_up import as_before, waits
 from ebbtide.core.conditions import Problem
 from ebbtide.core.decision import HOUSEKEEPING, Action, Decision, FleetFinding, Plan, Verb
 from ebbtide.core.evidence import EvidenceBook
 from ebbtide.core.explanation import with_numbers
 from ebbtide.core.facts import Memo
-from ebbtide.core.idle import planned_since
+from ebbtide.core.idle import outdated, planned_since
+from ebbtide.core.notice import notices
 from ebbtide.core.object_status import changed_statuses
 from ebbtide.core.plan import plan
 from ebbtide.core.reason import Reason
@@ -31,6 +33,7 @@ from ebbtide.ports import (
     EventNote,
     Leadership,
     Metrics,
+    Notifier,
     Outcome,
     OutcomeKind,
     StatusWrite,
@@ -108,10 +111,12 @@ class Engine:
         clock: Clock,
         settings: Settings,
         wakeup: asyncio.Event | None = None,
+        notifier: Notifier | None = None,
     ) -> None:
-        """`wakeup`: set by whoever wants a tick soon."""
+        """`wakeup`: set by whoever wants a tick soon. `notifier`: None where nobody is told beyond the cluster."""
         self._cluster, self._metrics, self._telemetry = cluster, metrics, telemetry
         self._leadership, self._clock, self._settings = leadership, clock, settings
+        self._notifier = notifier
         self._memo: Memo | None = None
         self._wakeup = wakeup or asyncio.Event()
         self._shares: deque[tuple[Instant, float]] = deque()
@@ -188,11 +193,22 @@ class Engine:
             if action.verb is Verb.Warn:
                 acted.outcomes.append((action, _warned(decision, action)))
                 continue
+            if why := self._unconfirmed(decision, action):
+                acted.outcomes.append((action, Outcome(OutcomeKind.Conflict, why)))
+                continue
             if action.verb is Verb.Forget and not await self._is_noted(decision):
                 acted.outcomes.append((action, Outcome(OutcomeKind.Conflict, "what its user did is not noted yet")))
                 continue
             acted.outcomes.append((action, await self._cluster.execute(decision, action)))
         return acted
+
+    def _unconfirmed(self, decision: Decision, action: Action) -> str:
+        """Right before an idle pause: its evidence is of this tick's own read, and not older than two intervals now."""
+        if action.verb is not Verb.Pause or action.observed or action.reason not in IDLE_REASONS:
+            return ""
+        if not self._health.up:
+            return "metrics could not be read in this tick: not paused on what was known before"
+        return outdated(decision.judgement, self._clock.now(), self._settings.sample_interval_seconds)
 
     async def _is_noted(self, decision: Decision) -> bool:
         """The human's word is in status before the annotation that told of it is removed: a crash loses neither."""
@@ -254,7 +270,7 @@ class Engine:
         """Status, then events: an Event never tells what was not accepted. Made only now: 5,000 would be 75 MiB."""
         write = self._due_status(acted)
         if write is None:
-            await self._publish(acted)
+            await self._publish(acted, told=False)
             return False
         outcome = await self._cluster.write_status(write)
         if outcome.kind not in {OutcomeKind.Done, OutcomeKind.Unchanged, OutcomeKind.NotLeader}:
@@ -263,14 +279,17 @@ class Engine:
         acted.outcomes = [
             (it, outcome if it.verb is Verb.Warn and not it.observed else how) for it, how in acted.outcomes
         ]
-        await self._publish(acted)
+        await self._publish(acted, told=outcome.kind is OutcomeKind.Done)
         return outcome.kind is OutcomeKind.Done
 
-    async def _publish(self, acted: Acted) -> None:
+    async def _publish(self, acted: Acted, *, told: bool) -> None:
         """Events about the workload itself; what is done to an object of ours beside it is nobody's news."""
-        for action, result in acted.outcomes:
-            if result.kind is OutcomeKind.Done and action.verb not in HOUSEKEEPING:
-                await self._cluster.publish(_event(action, acted.decision.ruled.situation.workload.uid))
+        done = [it for it, how in acted.outcomes if how.kind is OutcomeKind.Done and it.verb not in HOUSEKEEPING]
+        for action in done:
+            await self._cluster.publish(_event(action, acted.decision.ruled.situation.workload.uid))
+        if self._notifier is not None and (done or told):
+            for notice in notices(acted.decision, frozenset(action.verb for action in done), told=told):
+                self._notifier.notify(notice)
 
     async def _write_objects(self, planned: Plan, state: ClusterState) -> int:
         """Status of policies and catalogs; counts at most once a minute, a changed acceptance at once.
@@ -280,7 +299,7 @@ class Engine:
         now = self._clock.now()
         due = [
             found
-            for found in changed_statuses(planned, state, self._settings)
+            for found in changed_statuses(planned, state, self._settings, self._receivers())
             if found.urgent
             or (not self._health.catching_up and now - self._object_writes.get(found.uid, 0.0) >= COUNTS_SECONDS)
         ]
@@ -288,6 +307,9 @@ class Engine:
         writes = [StatusWrite(it.kind, it.namespace, it.name, it.uid, it.status) for it in due]
         outcomes = await _bounded(self._cluster.write_status(write) for write in writes)
         return sum(outcome.kind is OutcomeKind.Done for outcome in outcomes)
+
+    def _receivers(self) -> frozenset[str]:
+        return self._notifier.receivers if self._notifier is not None else frozenset()
 
     def _remember_share(self, planned: Plan) -> None:
         if planned.fleet.idle_share is not None:
@@ -338,11 +360,13 @@ def _warned(decision: Decision, action: Action) -> Outcome:
 def _told_before(decision: Decision, action: Action) -> bool:
     """Observe mode records a planned step once per transition, not once per tick."""
     memory = decision.ruled.situation.workload.memory
-    return planned_since(memory, decision.judgement, action.verb, action.reason) is not None
+    announces = decision.ruled.ruling.withheld is None
+    return planned_since(memory, decision.judgement, action.verb, action.reason, announces=announces) is not None
 
 
 def _event(action: Action, uid: str) -> EventNote:
-    kind = "Warning" if action.verb in WARNING_VERBS and action.by == "Policy" else "Normal"
+    alarms = action.verb in WARNING_VERBS and action.by == "Policy" and action.reason is not Reason.PausedDuring
+    kind = "Warning" if alarms else "Normal"
     return EventNote(action.workload, uid, kind, str(action.reason), str(action.verb), action.message)
 
 

@@ -26,6 +26,7 @@ from ebbtide.engine import Engine
 from ebbtide.handlers import registry, settings
 from ebbtide.metrics.adapter import PrometheusMetrics
 from ebbtide.metrics.settings import MetricsSettings
+from ebbtide.notify.mailroom import Mailroom
 from ebbtide.objects.adapter import KubernetesCluster
 from ebbtide.objects.errors import ApiError
 from ebbtide.objects.executor import Executor
@@ -122,6 +123,7 @@ async def _operate(options: OperatorOptions, client: Client, identity: str) -> i
         writes_per_second=options.write_rate,
     )
     metrics = PrometheusMetrics(_metrics_settings(options), clock)
+    mailroom = _mailroom(options, telemetry)
     engine = Engine(
         cluster=KubernetesCluster(stores.inventory, executor, stores.unfresh),
         metrics=metrics,
@@ -130,6 +132,7 @@ async def _operate(options: OperatorOptions, client: Client, identity: str) -> i
         clock=clock,
         settings=options.settings,
         wakeup=doorbell,
+        notifier=mailroom,
     )
     probes = _probes(engine, stores, clock, options)
     server = Server(telemetry.registry, probes, options.listen_host, options.listen_port)
@@ -158,7 +161,15 @@ async def _operate(options: OperatorOptions, client: Client, identity: str) -> i
         await asyncio.gather(*tasks, *standing, return_exceptions=True)
         await server.stop()
         await metrics.close()
+        if mailroom is not None:
+            await asyncio.to_thread(mailroom.close)
         log.info("stopped")
+
+
+def _mailroom(options: OperatorOptions, telemetry: PrometheusTelemetry) -> Mailroom | None:
+    if options.receivers_file is None:
+        return None
+    return Mailroom(options.receivers_file, telemetry.notified, cluster=options.cluster_name)
 
 
 def _election(

@@ -44,6 +44,8 @@ class OperatorOptions:
     protected_namespaces: tuple[str, ...] = ("kube-system",)
     currency: str = "USD"
     cluster_name: str = ""
+    receivers_file: Path | None = None
+    """Receivers of notifications, mounted; read again when it changes."""
     log_level: str = "info"
     kubeconfig: str = ""
     context: str = ""

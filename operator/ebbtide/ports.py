@@ -7,6 +7,7 @@ from typing import Protocol
 
 from ebbtide.core.decision import Action, Decision, Plan
 from ebbtide.core.evidence import EvidenceBook
+from ebbtide.core.notice import Notice
 from ebbtide.core.snapshot import ClusterState, MetricsHealth
 from ebbtide.core.workload import Instant, WorkloadKey
 
@@ -111,6 +112,17 @@ class Telemetry(Protocol):
 
     def tick(self, report: TickReport) -> None:
         """Record one finished tick."""
+
+
+class Notifier(Protocol):
+    """Tells people beyond the cluster."""
+
+    @property
+    def receivers(self) -> frozenset[str]:
+        """The names that a policy may use."""
+
+    def notify(self, notice: Notice) -> None:
+        """Take one notice to deliver. Never blocks and never raises; what is lost is counted."""
 
 
 class Leadership(Protocol):

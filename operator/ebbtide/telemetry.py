@@ -38,6 +38,12 @@ class PrometheusTelemetry:
         self._status_writes = Counter(
             "ebbtide_status_writes", "Status writes that the API server accepted.", registry=self.registry
         )
+        self._notifications = Counter(
+            "ebbtide_notifications",
+            "Notifications by receiver, event and how they ended: Sent, Failed, Dropped or UnknownReceiver.",
+            ("receiver", "event", "result"),
+            registry=self.registry,
+        )
         self._tick = self._histogram("ebbtide_tick_seconds", "One tick, from observing to the last write, in seconds.")
         self._decide = self._histogram("ebbtide_decide_seconds", "The decision for the whole fleet, in seconds.")
 
@@ -57,6 +63,10 @@ class PrometheusTelemetry:
         self._status_writes.inc(report.status_writes)
         self._tick.observe(report.seconds)
         self._decide.observe(report.decide_seconds)
+
+    def notified(self, receiver: str, event: str, result: str) -> None:
+        """Count one notification; called from the threads that send them."""
+        self._notifications.labels(receiver, event, str(result)).inc()
 
     def _gauge(self, name: str, text: str) -> Gauge:
         return Gauge(name, text, registry=self.registry)

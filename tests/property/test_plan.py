@@ -8,16 +8,18 @@ from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from ebbtide.core.decision import Action, Actor, Decision, Verb
+from ebbtide.core.breaker import IDLE_REASONS
+from ebbtide.core.decision import Action, Decision, Verb
 from ebbtide.core.evidence import EvidenceBook
 from ebbtide.core.idle import IDLE_VERDICTS
 from ebbtide.core.intent import Wish
 from ebbtide.core.plan import plan
 from ebbtide.core.reason import Reason
 from ebbtide.core.settings import Safety
+from ebbtide.core.slack import outlook_of
 from ebbtide.core.snapshot import Policy, Snapshot
 from ebbtide.core.status import fingerprint, workload_status
-from ebbtide.core.workload import Breaker, Checkpoint, Intent, Memory, Namespace, PauseRecord, Pod, Target
+from ebbtide.core.workload import Accrued, Breaker, Checkpoint, Intent, Memory, Namespace, PauseRecord, Pod, Target
 from tests.builders import (
     HOUR,
     NOW,
@@ -142,6 +144,11 @@ RIPE: dict[str, object] = {
     "up": True,
     "reaches_back_to": NOW - 86_400,
     "enforcement": True,
+    "deadline": None,
+    "expected_seconds": 3600,
+    "accrued": None,
+    "warned_without": "",
+    "during": "",
 }
 """A world in which the pause is due."""
 DISTURBED: dict[str, st.SearchStrategy[object]] = {
@@ -165,6 +172,11 @@ DISTURBED: dict[str, st.SearchStrategy[object]] = {
     "up": st.just(False),
     "reaches_back_to": st.just(NOW - 600),
     "enforcement": st.just(False),
+    "deadline": st.sampled_from([NOW - 60, NOW + 60, NOW + 5400, NOW + 7200, NOW + 30 * HOUR]),
+    "expected_seconds": st.sampled_from([None, 600]),
+    "accrued": st.sampled_from([Accrued(NOW - 60, 300.0), Accrued(NOW - 600, 3500.0, 200.0)]),
+    "warned_without": st.sampled_from(["NoCheckpoint", "GPUIdle"]),
+    "during": st.just("Job evaluate runs"),
 }
 
 
@@ -177,11 +189,16 @@ def worlds(draw: st.DrawFn) -> Snapshot:
 
 def world_of(said: dict[str, Any]) -> Snapshot:
     target = said["target"]
-    remembered = ("warned_at", "pause", "override_until", "override_request", "would_be", "conditions")
+    remembered = (
+        *("warned_at", "warned_without", "pause", "override_until", "override_request", "would_be", "conditions"),
+        "accrued",
+    )
     it = workload(
         accelerators=1,
         memory=Memory(**{name: said[name] for name in remembered}),
-        **{name: said[name] for name in ("target", "intent", "checkpoint", "queue")},
+        **{name: said[name] for name in ("target", "intent", "checkpoint", "queue", "deadline", "expected_seconds")},
+        during=said["during"],
+        pause_during=("Job", "evaluate") if said["during"] else None,
     )
     seen = state(
         it,
@@ -208,7 +225,7 @@ def idle_pauses(decision: Decision) -> list[Action]:
     return [
         action
         for action in decision.actions
-        if action.verb is Verb.Pause and action.by is Actor.Policy and not action.observed
+        if action.verb is Verb.Pause and action.reason in IDLE_REASONS and not action.observed
     ]
 
 
@@ -240,6 +257,26 @@ def test_no_pause_by_policy_that_any_rule_forbids(world: Snapshot) -> None:
         assert judgement.newest_common_sample_at is not None
         assert judgement.newest_common_sample_at > warned_at
         assert world.cluster.breaker.open_until is None
+        assert not situation.workload.memory.warned_without
+        assert not situation.workload.during
+        outlook = outlook_of(situation)
+        assert outlook is None or outlook.forbids_pause(NOW) is None
+
+
+@given(worlds())
+@profile(max_examples=300, deadline=None)
+def test_beside_another_object_it_is_stopped_only_where_nothing_is_lost_and_nobody_minds(world: Snapshot) -> None:
+    [decision] = plan(world).decisions
+    for _ in (it for it in decision.actions if it.verb is Verb.Pause and it.reason is Reason.PausedDuring):
+        situation = decision.ruled.situation
+        assert situation.workload.during
+        assert situation.word.wish is Wish.Nothing
+        assert not situation.protected
+        assert not world.cluster.unfresh
+        assert not situation.workload.queue
+        assert situation.workload.checkpoint.mode != "None"
+        assert situation.target is not None
+        assert not situation.target.suspended
 
 
 @given(worlds())

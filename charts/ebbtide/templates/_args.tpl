@@ -29,6 +29,14 @@
 - --sample-interval-seconds={{ .Values.metrics.sampleIntervalSeconds }}
 - --label-mode={{ .Values.metrics.labelMode }}
 - --look-back-seconds={{ .Values.metrics.lookBackSeconds | int64 }}
+{{- with .Values.notify.receiversFrom }}
+{{- if and .secretName .configMapName }}
+{{- fail "notify.receiversFrom names a Secret and a ConfigMap: the file of receivers comes from one of the two" }}
+{{- end }}
+{{- if or .secretName .configMapName }}
+- {{ printf "--receivers-file=/etc/ebbtide/receivers/%s" .key | quote }}
+{{- end }}
+{{- end }}
 - --tick-seconds={{ .Values.tickSeconds }}
 - --write-rate={{ .Values.writesPerSecond }}
 - --{{ if not .Values.enforcement.enabled }}no-{{ end }}enforcement

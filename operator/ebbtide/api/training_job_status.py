@@ -41,6 +41,8 @@ class IdleStatus(ApiModel):
     """Idle since then."""
     warned_at: Timestamp | None = None
     """When the warning was given that is still in force."""
+    without_pause: ReasonText | None = None
+    """Why that warning announced no pause; before any pause another warning names its time. Absent: it did."""
     eligible_after: Timestamp | None = None
     """Not paused for idleness before this time."""
 
@@ -57,7 +59,11 @@ class PauseStatus(ApiModel):
     by: Initiator
     """Policy, User or Budget."""
     count_today: Count = 1
-    """Pauses in the last 24 hours, this one included."""
+    """Idle pauses in the 24 hours before it began, itself included."""
+    recent: Annotated[tuple[Timestamp, ...], at_most(64), ATOMIC] = Field(default_factory=tuple)
+    """When each of these began, oldest first."""
+    startup_seconds: Seconds | None = None
+    """What its pods had taken from creation to Ready; a start after the pause may take as long."""
     reverts: Count = 0
     """How often within 24 hours a human undid it."""
     resource_version: NameText | None = None
@@ -97,13 +103,17 @@ class WouldBe(ApiModel):
     """Why."""
     since: Timestamp
     """Since when."""
+    without_pause: ReasonText | None = None
+    """Why the planned warning announces no pause; absent: it does."""
 
 
 class Accrued(ApiModel):
-    """Times that have added up."""
+    """Times that have added up since the work was first seen with a deadline."""
 
     active_seconds: Seconds = 0
-    """Running."""
+    """Running and not idle."""
+    lost_seconds: Seconds = 0
+    """Of that, what stops have lost: it is done again."""
     paused_seconds: Seconds = 0
     """Paused after a start."""
     held_seconds: Seconds = 0
@@ -180,6 +190,12 @@ class VerdictStatus(ApiModel):
     """Length of the judged look-back."""
     coverage_percent: Percent | None = None
     """Share of the expected samples that were seen, of the worst device."""
+    busy_above_percent: Percent | None = None
+    """The threshold: busy where a utilisation signal was above this."""
+    busy_above_engine_percent: Percent | None = None
+    """The same for engine, tensor and memory ratios; 2 means 0.02."""
+    every_seconds: Seconds | None = None
+    """Judged again this many seconds after every judgement."""
     peak_percent: Percent | None = None
     """Highest utilisation of any device in the span."""
     idle_since: Timestamp | None = None

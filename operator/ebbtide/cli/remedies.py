@@ -31,6 +31,15 @@ REMEDIES: Final = {
     ),
     Reason.TooManyPauses: "A limit on pauses is reached: see limits in the policy and safety in the chart's values.",
     Reason.MinimumRunTime: "It resumed a short while ago: limits.minimumRunSeconds must pass first.",
+    Reason.RestartCostsMore: (
+        "A pause would save less than the restart costs: more frequent checkpoints or a later deadline change that."
+    ),
+    Reason.NoEstimate: (
+        "Say how long it takes (spec.expectedSeconds, or ebbtide.dev/expected-seconds): then its slack is known."
+    ),
+    Reason.BehindPlan: "Its deadline is at risk: correct spec.expectedSeconds, or move the deadline.",
+    Reason.DeadlineInfeasible: "Its deadline cannot be met any more: move it, or give it more devices.",
+    Reason.DeadlineMissed: "Its deadline has passed: move it, or remove it.",
     Reason.PermissionDenied: "The operator lacks a right: `check` says which.",
     Reason.MetricsMissing: (
         "Its devices send no metrics: see that the accelerator exporter runs on its nodes and is scraped."

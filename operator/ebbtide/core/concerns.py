@@ -1,8 +1,9 @@
 """Evaluate: the one order across concerns. First hit wins, and its reason is what everyone is told.
 
 finished · unreadable · name taken · template refused · held before start · protected · unsupported · queue · stale
-restore · human stop · lever moved by a human · conflict · human run · foreign suspension · creation · end of a human's
-pause · leaving · paused · veto · gate · idle.
+restore · human stop · lever moved by a human · conflict · human run · foreign suspension · creation, suspended beside
+what it must not run beside · end of a human's pause · pause during another object · leaving · paused · veto · gate ·
+another object runs · idle.
 Windows, budgets, deadlines and placement get their places here.
 """
 
@@ -12,6 +13,7 @@ from typing import TypeAlias
 
 from ebbtide.core.breaker import IDLE_REASONS
 from ebbtide.core.decision import Action, Actor, Check, Result, Verb
+from ebbtide.core.during_concerns import during_lasts, not_born_during, not_during
 from ebbtide.core.idle_concern import idle, idle_trace, steps
 from ebbtide.core.intent import LEVER, NEVER_PAUSE, Wish
 from ebbtide.core.lever_concerns import (
@@ -27,6 +29,7 @@ from ebbtide.core.life_concerns import created, finished, name_free, template_us
 from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import Ruling, act, command_target, known_reason
 from ebbtide.core.situation import Situation
+from ebbtide.core.slack import outlook_of
 from ebbtide.core.timestamps import stamp
 from ebbtide.core.workload import Instant
 
@@ -140,10 +143,8 @@ def not_paused(situation: Situation) -> Ruling | None:
     if not situation.paused_by_us or situation.target is None or situation.target.restore is None:
         return None
     since, reason = situation.target.restore.at, known_reason(situation.pause_reason)
-    again = _resume_after(situation, since)
-    if again:
-        resume = act(situation, Verb.Resume, reason, again)
-        return Ruling("not_paused", reason, again, (resume,))
+    if not situation.workload.during and (over := _over(situation, since, reason)) is not None:
+        return Ruling("not_paused", *over, (act(situation, Verb.Resume, *over),))
     message = f"paused since {stamp(since)}: `kubectl ebbtide resume {command_target(situation)}` starts it again"
     return Ruling("not_paused", reason, message)
 
@@ -180,12 +181,15 @@ CHAIN: tuple[Concern, ...] = (
     no_conflict,
     human_run,
     lever_ours,
+    not_born_during,
     created,
     human_pause_over,
+    during_lasts,
     policy_stays,
     not_paused,
     no_veto,
     gate,
+    not_during,
     idle,
 )
 
@@ -208,6 +212,17 @@ def _leaving(situation: Situation) -> str:
     if situation.pause_reason in IDLE_REASONS and policy.spec is not None and policy.spec.idle is None:
         return f"{situation.governing.reference} lost its idle section"
     return ""
+
+
+def _over(situation: Situation, since: Instant, reason: Reason) -> tuple[Reason, str] | None:
+    """Why an idle pause ends by itself; None: it lasts, as every other pause does."""
+    if reason not in IDLE_REASONS:
+        return None
+    found = outlook_of(situation)
+    if found is not None and (why := found.ends_pause(situation.now)) is not None:
+        return why
+    again = _resume_after(situation, since)
+    return (reason, again) if again else None
 
 
 def _resume_after(situation: Situation, since: Instant) -> str:

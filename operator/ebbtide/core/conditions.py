@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from ebbtide.core.deadline import AT_RISK
 from ebbtide.core.decision import Decision, Verb, Verdict
 from ebbtide.core.idle import IDLE_VERDICTS
 from ebbtide.core.intent import Wish
 from ebbtide.core.reason import Reason
-from ebbtide.core.workload import Pod
+from ebbtide.core.slack import outlook_of
+from ebbtide.core.workload import Pod, Workload
 
 Problem: TypeAlias = tuple[Reason, str]
 """Why the API server refused an action of this tick: TemplateRejected or PermissionDenied, and its sentence."""
@@ -54,8 +56,15 @@ def _accepted(decision: Decision, problem: Problem | None) -> Condition:
         return Condition("Accepted", "False", decision.deciding, decision.message)
     if situation.governing.reason in _BAD_REFERENCE:
         return Condition("Accepted", "False", situation.governing.reason, situation.governing.message)
-    if situation.workload.intent.invalid:
-        return Condition("Accepted", "True", Reason.InvalidAnnotation, "; ".join(situation.workload.intent.invalid))
+    return _used(situation.workload)
+
+
+def _used(workload: Workload) -> Condition:
+    """Accepted, and what of it is left out."""
+    if workload.during_unusable:
+        return Condition("Accepted", "True", Reason.UnsupportedKind, workload.during_unusable)
+    if workload.intent.invalid:
+        return Condition("Accepted", "True", Reason.InvalidAnnotation, "; ".join(workload.intent.invalid))
     return Condition("Accepted", "True", Reason.Accepted, "the object is used as written")
 
 
@@ -99,8 +108,16 @@ def _idle(decision: Decision) -> Condition:
 def _paused(decision: Decision, done: frozenset[Verb]) -> Condition:
     """True while Ebbtide or a human keeps it from running, also before the first start; not while a queue does."""
     if _is_held(decision, done) and decision.deciding is not Reason.QueueWaiting:
-        return Condition("Paused", "True", decision.deciding, decision.message)
+        return Condition("Paused", "True", decision.deciding, _why_paused(decision))
     return Condition("Paused", "False", Reason.Running, "nothing keeps it from running")
+
+
+def _why_paused(decision: Decision) -> str:
+    """What led to it, as it was told then; since when, the condition Succeeded says already."""
+    situation = decision.ruled.situation
+    pause = situation.workload.memory.pause
+    stands = situation.paused_by_us and pause is not None and pause.ended_at is None
+    return (pause.message if stands and pause else "") or decision.message
 
 
 def _is_held(decision: Decision, done: frozenset[Verb]) -> bool:
@@ -129,6 +146,11 @@ def _priced(decision: Decision) -> Condition:
 
 
 def _deadline(decision: Decision) -> Condition:
-    if decision.ruled.situation.workload.deadline is None:
+    found = outlook_of(decision.ruled.situation)
+    if found is None:
         return Condition("DeadlineAtRisk", "False", Reason.OnSchedule, "it has no deadline")
-    return Condition("DeadlineAtRisk", "Unknown", Reason.NoEstimate, "no estimate of its remaining time")
+    if decision.deciding in _OUTCOMES:
+        return Condition("DeadlineAtRisk", "False", decision.deciding, "finished")
+    if found.reason is Reason.NoEstimate:
+        return Condition("DeadlineAtRisk", "Unknown", found.reason, found.message)
+    return Condition("DeadlineAtRisk", "True" if found.reason in AT_RISK else "False", found.reason, found.message)

@@ -6,14 +6,21 @@ from msgspec import Struct
 
 from ebbtide.api.cost_policy import LimitsSection
 from ebbtide.api.idle_section import IdleAction, IdleSection, ServingMode
+from ebbtide.core.deadline import Outlook
 from ebbtide.core.decision import Judgement, Verb, Verdict
 from ebbtide.core.idle_rule import IdleRule
 from ebbtide.core.reason import Reason
+from ebbtide.core.restart_cost import restart_cost
 from ebbtide.core.timestamps import stamp
-from ebbtide.core.workload import Instant, KindClass, Memory, Pod, Workload
+from ebbtide.core.wording import duration
+from ebbtide.core.workload import Instant, KindClass, Memory, PauseRecord, Pod, Workload
 
 IDLE_VERDICTS = frozenset({Verdict.Idle, Verdict.NeverUsed})
+STALE_INTERVALS = 2
+"""A decision to pause is carried out only while its newest samples are no older than this."""
 DAY_SECONDS = 86400
+MOST_DOUBLINGS = 10
+"""Of the minimum run; a day is the most it can be in any case."""
 
 
 class Countdown(Struct, frozen=True, gc=False):
@@ -34,11 +41,20 @@ class Refusal:
 
     reason: Reason
     message: str
+    until: Instant | None = None
+    """When it ends by itself; None: something must change first, and until then no pause can be announced."""
 
 
-def countdown(judgement: Judgement, rule: IdleRule, memory: Memory, now: Instant, *, enforce: bool) -> Countdown:
-    """What is due now. In Observe a planned warning stands in for a done one, but only for planning."""
+def countdown(
+    judgement: Judgement, rule: IdleRule, memory: Memory, now: Instant, *, enforce: bool, may_pause: bool = False
+) -> Countdown:
+    """What is due now. In Observe a planned warning stands in for a done one, but only for planning.
+
+    `may_pause`: no more than time refuses a pause, so a warning that announced none does not count.
+    """
     warned_at = _standing_warning(judgement, memory.warned_at if enforce else _planned_warning(memory, judgement))
+    if may_pause and memory.warned_without:
+        warned_at = None
     if judgement.verdict not in IDLE_VERDICTS or judgement.idle_since is None:
         return Countdown(None, warned_at, None, "not idle")
     if warned_at is None:
@@ -71,12 +87,16 @@ def _planned_warning(memory: Memory, judgement: Judgement) -> Instant | None:
     return since
 
 
-def planned_since(memory: Memory, judgement: Judgement, verb: Verb, reason: Reason) -> Instant | None:
+def planned_since(
+    memory: Memory, judgement: Judgement, verb: Verb, reason: Reason, *, announces: bool = True
+) -> Instant | None:
     """Observe mode: since when this very step is planned and was told; None: it is new.
 
-    A step that was planned for an earlier idleness is void, as a warning would be.
+    A step that was planned for an earlier idleness is void, as a warning would be. `announces`: a pause follows it.
     """
     if memory.would_be is None or memory.would_be[:2] != (str(verb), str(reason)):
+        return None
+    if announces and memory.warned_without:
         return None
     since = memory.would_be[2]
     return None if judgement.idle_since is not None and since < judgement.idle_since else since
@@ -87,6 +107,16 @@ def _fresh_since(judgement: Judgement, warned_at: Instant) -> bool:
     return newest is not None and newest > warned_at
 
 
+def outdated(judgement: Judgement, now: Instant, interval_seconds: float) -> str:
+    """Confirming: why the evidence is too old to be acted on at this very moment; empty where it is fresh."""
+    newest = judgement.newest_common_sample_at
+    age = None if newest is None else now - newest
+    if age is not None and age <= STALE_INTERVALS * interval_seconds:
+        return ""
+    said = "some device has no sample" if age is None else f"the newest sample of some device is {age:.0f} s old by now"
+    return f"{said}: not paused on it, judged again at the next tick"
+
+
 def refusal(
     workload: Workload,
     pods: tuple[Pod, ...],
@@ -95,19 +125,29 @@ def refusal(
     *,
     found: Reason,
     now: Instant,
+    outlook: Outlook | None = None,
+    idle_since: Instant | None = None,
 ) -> Refusal | None:
-    """The first rule that forbids pausing this workload now; None: it may be paused. `found`: the verdict's reason."""
+    """The first rule that forbids pausing this workload now; None: it may be paused. `found`: the verdict's reason.
+
+    `outlook`: how its deadline stands; None without one.
+    """
     return (
         _queue_managed(workload)
         or _only_notify(idle, found)
         or _no_request_signal(workload, idle)
         or _scratch_at_stake(workload)
-        or _deadline_at_stake(workload)
-        or _checkpoint_missing(workload, idle)
-        or _checkpoint_too_old(workload, pods, idle, now)
-        or _minimum_run(pods, limits, now)
-        or _too_many_today(workload, limits, now)
+        or _deadline_at_stake(outlook, now)
+        or checkpoint_missing(workload, idle)
+        or checkpoint_too_old(workload, pods, idle, now)
+        or _restart_costs_more(workload, pods, idle, idle_since, now)
+        or _not_yet(_too_many_today(workload, limits, now), _minimum_run(workload, pods, limits, now))
     )
+
+
+def _not_yet(*refusals: Refusal | None) -> Refusal | None:
+    """Of those that end by themselves the one that ends last: that is when a pause may come."""
+    return max((it for it in refusals if it is not None), key=lambda it: it.until or 0.0, default=None)
 
 
 def _queue_managed(workload: Workload) -> Refusal | None:
@@ -143,18 +183,30 @@ def _scratch_at_stake(workload: Workload) -> Refusal | None:
     return Refusal(Reason.NoCheckpoint, said)
 
 
-def _deadline_at_stake(workload: Workload) -> Refusal | None:
-    """Until its remaining time can be estimated nothing would resume it in time: it must not be made late."""
-    if workload.deadline is None:
+def _deadline_at_stake(outlook: Outlook | None, now: Instant) -> Refusal | None:
+    """A pause must not make it late: it needs an estimate, and more slack than a restart takes."""
+    why = None if outlook is None else outlook.forbids_pause(now)
+    return None if why is None else Refusal(*why)
+
+
+def _restart_costs_more(
+    workload: Workload, pods: tuple[Pod, ...], idle: IdleSection, idle_since: Instant | None, now: Instant
+) -> Refusal | None:
+    """Where it is known when the pause ends, it must save more than the restart costs (P23)."""
+    if not idle.resume_after_seconds:
         return None
-    said = "it has a deadline, and its remaining time is not estimated yet: warned, never paused for idleness"
-    return Refusal(Reason.NoEstimate, said)
+    cost = restart_cost(workload, pods, last_checkpoint(pods, now, workload.checkpointed_at), idle_since, now)
+    if cost.seconds <= idle.resume_after_seconds:
+        return None
+    said = f"a pause would last {duration(idle.resume_after_seconds)} (idle.resumeAfterSeconds), and {cost.message}"
+    return Refusal(Reason.RestartCostsMore, said)
 
 
-def _checkpoint_missing(workload: Workload, idle: IdleSection) -> Refusal | None:
+def checkpoint_missing(workload: Workload, idle: IdleSection | None) -> Refusal | None:
+    """A stop would lose all work. Without an idle section nobody has allowed that."""
     where = "annotation ebbtide.dev/checkpoint" if workload.adopted else "spec.checkpoint.mode"
     stops_lose_work = workload.kind_class is KindClass.RunToCompletion and workload.checkpoint.mode == "None"
-    if stops_lose_work and idle.without_checkpoint != IdleAction.Pause:
+    if stops_lose_work and (idle is None or idle.without_checkpoint != IdleAction.Pause):
         return Refusal(
             Reason.NoCheckpoint,
             f"a pause would lose its progress: {where} is None; declare Periodic or OnSignal, "
@@ -163,8 +215,11 @@ def _checkpoint_missing(workload: Workload, idle: IdleSection) -> Refusal | None
     return None
 
 
-def _checkpoint_too_old(workload: Workload, pods: tuple[Pod, ...], idle: IdleSection, now: Instant) -> Refusal | None:
-    if idle.max_checkpoint_age_seconds is None or workload.checkpoint.mode in {"Stateless", "OnSignal"}:
+def checkpoint_too_old(
+    workload: Workload, pods: tuple[Pod, ...], idle: IdleSection | None, now: Instant
+) -> Refusal | None:
+    """The last checkpoint that was told of is older than the policy allows."""
+    if idle is None or idle.max_checkpoint_age_seconds is None or workload.checkpoint.mode in {"Stateless", "OnSignal"}:
         return None
     at = last_checkpoint(pods, now, workload.checkpointed_at)
     if at is not None and now - at <= idle.max_checkpoint_age_seconds:
@@ -185,23 +240,36 @@ def last_checkpoint(pods: tuple[Pod, ...], now: Instant, of_whole: Instant | Non
     return max(both, default=None)
 
 
-def _minimum_run(pods: tuple[Pod, ...], limits: LimitsSection | None, now: Instant) -> Refusal | None:
+def _minimum_run(
+    workload: Workload, pods: tuple[Pod, ...], limits: LimitsSection | None, now: Instant
+) -> Refusal | None:
+    """The minimum run doubles with each idle pause within 24 hours after the first: a back-off against flapping."""
     ready = [pod.ready_since for pod in pods if pod.ended_at is None and pod.ready_since is not None]
     if limits is None or not ready:
         return None
-    ran = now - max(ready)
-    if ran >= limits.minimum_run_seconds:
+    paused = len(pauses_today(workload.memory.pause, now))
+    factor = 2 ** min(max(paused - 1, 0), MOST_DOUBLINGS)
+    required, ran = min(limits.minimum_run_seconds * factor, DAY_SECONDS), now - max(ready)
+    if ran >= required:
         return None
-    return Refusal(Reason.MinimumRunTime, f"runs for {ran:.0f} s of at least {limits.minimum_run_seconds} s")
+    why = f" ({limits.minimum_run_seconds} s doubled for {paused} idle pauses within 24 hours)" if factor > 1 else ""
+    return Refusal(Reason.MinimumRunTime, f"runs for {ran:.0f} s of at least {required} s{why}", max(ready) + required)
 
 
 def _too_many_today(workload: Workload, limits: LimitsSection | None, now: Instant) -> Refusal | None:
-    pause = workload.memory.pause
-    if limits is None or not limits.pauses_per_workload_per_day or pause is None or now - pause.since >= DAY_SECONDS:
+    most = limits.pauses_per_workload_per_day if limits is not None else 0
+    paused = pauses_today(workload.memory.pause, now)
+    if not most or len(paused) < most:
         return None
-    if pause.count_today < limits.pauses_per_workload_per_day:
-        return None
-    return Refusal(
-        Reason.TooManyPauses,
-        f"paused {pause.count_today} times within 24 hours; the policy allows {limits.pauses_per_workload_per_day}",
-    )
+    again = paused[len(paused) - most] + DAY_SECONDS
+    said = f"paused {len(paused)} times within 24 hours; the policy allows {most}, so again after {stamp(again)}"
+    return Refusal(Reason.TooManyPauses, said, again)
+
+
+def pauses_today(pause: PauseRecord | None, now: Instant) -> tuple[Instant, ...]:
+    """When it was paused for idleness within the last 24 hours, oldest first: a window that rolls."""
+    if pause is None:
+        return ()
+    # A status of an earlier version tells only how many there were, and when the last one began.
+    starts = pause.recent or (pause.since,) * pause.count_today
+    return tuple(at for at in starts if now - at < DAY_SECONDS)

@@ -1,11 +1,14 @@
 """Idleness as a concern: the last of the chain. Verdict, warning, pause, and what refuses the pause."""
 
+from msgspec.structs import replace as changed
+
 from ebbtide.api.idle_section import IdleSection
 from ebbtide.core.decision import Check, Result, Verb
 from ebbtide.core.idle import IDLE_VERDICTS, Countdown, Refusal, countdown, refusal
 from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import Ruling, act, command_target
 from ebbtide.core.situation import Situation
+from ebbtide.core.slack import outlook_of
 from ebbtide.core.timestamps import stamp
 
 
@@ -18,18 +21,33 @@ def idle(situation: Situation) -> Ruling:
         reason = governing.reason or Reason.NoPolicy
         message = governing.message if governing.reason else f"{governing.reference} has no idle section"
         return Ruling("idle", judgement.reason, f"{judgement.message}; {message}", refused=reason)
-    return _idle_ruling(situation, steps(situation), _refusal(situation))
+    refused = _refusal(situation)
+    due = steps(situation, may_pause=not _forbids(refused))
+    return _idle_ruling(situation, _patient(due, refused), refused)
 
 
-def steps(situation: Situation) -> Countdown:
-    """Where it stands between warning and pause."""
+def _forbids(refused: Refusal | None) -> bool:
+    """Something besides time stands against a pause."""
+    return refused is not None and refused.until is None
+
+
+def steps(situation: Situation, *, may_pause: bool = False) -> Countdown:
+    """Where it stands between warning and pause. `may_pause`: no more than time refuses one."""
     return countdown(
         situation.judgement,
         situation.rule,
         situation.workload.memory,
         situation.now,
         enforce=situation.governing.enforce,
+        may_pause=may_pause,
     )
+
+
+def _patient(due: Countdown, refused: Refusal | None) -> Countdown:
+    """A refusal that ends by itself puts the pause off: what is announced is when both are over."""
+    if refused is None or refused.until is None or due.eligible_after is None or refused.until <= due.eligible_after:
+        return due
+    return changed(due, eligible_after=refused.until)
 
 
 def _idle_ruling(situation: Situation, due: Countdown, refused: Refusal | None) -> Ruling:
@@ -37,7 +55,8 @@ def _idle_ruling(situation: Situation, due: Countdown, refused: Refusal | None) 
     if due.due is Verb.Warn:
         message = _warning(situation, due, refused)
         warn = act(situation, Verb.Warn, judgement.reason, message, observed=observed)
-        return Ruling("idle", judgement.reason, message, (warn,), countdown=due)
+        withheld = refused.reason if refused is not None and refused.until is None else None
+        return Ruling("idle", judgement.reason, message, (warn,), countdown=due, withheld=withheld)
     if due.due is None:
         said = due.message if refused is None else f"warned; not paused: {refused.message}"
         return Ruling("idle", judgement.reason, f"{judgement.message}; {said}", countdown=due)
@@ -49,10 +68,11 @@ def _idle_ruling(situation: Situation, due: Countdown, refused: Refusal | None) 
 
 def _warning(situation: Situation, due: Countdown, refused: Refusal | None) -> str:
     """What people are warned of: when, and the one line that vetoes it."""
-    if refused is not None:
+    if refused is not None and refused.until is None:
         return f"{situation.judgement.message}; not paused: {refused.message}"
+    why = "" if refused is None else f" ({refused.message})"
     return (
-        f"{situation.judgement.message}; it will be paused after {stamp(due.eligible_after)} unless used; "
+        f"{situation.judgement.message}; it will be paused after {stamp(due.eligible_after)}{why} unless used; "
         f"`kubectl ebbtide keep {command_target(situation)} --for 4h` prevents that"
     )
 
@@ -67,7 +87,16 @@ def _refusal(situation: Situation) -> Refusal | None:
     if policy is None or policy.spec is None or section is None:
         return None
     limits, found = policy.spec.limits, situation.judgement.reason
-    return refusal(situation.workload, situation.pods, section, limits, found=found, now=situation.now)
+    return refusal(
+        situation.workload,
+        situation.pods,
+        section,
+        limits,
+        found=found,
+        now=situation.now,
+        outlook=outlook_of(situation),
+        idle_since=situation.judgement.idle_since,
+    )
 
 
 def idle_trace(situation: Situation, ruling: Ruling) -> list[Check]:

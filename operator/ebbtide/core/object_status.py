@@ -25,11 +25,13 @@ class ObjectStatus:
     urgent: bool
 
 
-def changed_statuses(planned: Plan, state: ClusterState, settings: Settings) -> Iterator[ObjectStatus]:
-    """Every policy and catalog whose stored status is not what this tick found."""
+def changed_statuses(
+    planned: Plan, state: ClusterState, settings: Settings, receivers: frozenset[str] = frozenset()
+) -> Iterator[ObjectStatus]:
+    """Every policy and catalog whose stored status is not what this tick found. `receivers`: those that are known."""
     reach = _reach(planned.decisions)
     for policy in state.policies:
-        yield from _changed_policy(policy, reach, planned)
+        yield from _changed_policy(policy, reach, planned, receivers)
     for catalog in state.catalogs:
         yield from _changed_catalog(catalog, planned, settings)
 
@@ -51,8 +53,15 @@ def _reach(decisions: Iterable[Decision]) -> dict[str, list[int]]:
     return reach
 
 
-def _changed_policy(policy: Policy, reach: Mapping[str, list[int]], planned: Plan) -> Iterator[ObjectStatus]:
+def _changed_policy(
+    policy: Policy, reach: Mapping[str, list[int]], planned: Plan, receivers: frozenset[str]
+) -> Iterator[ObjectStatus]:
     accepted = _accepted(Reason.UnknownValue, policy.problem)
+    if policy.spec is not None and policy.spec.notify is not None and policy.spec.notify.receiver not in receivers:
+        # It is used all the same: that nobody is told elsewhere must not stop what the policy is for.
+        known = ", ".join(sorted(receivers)) or "none"
+        said = f"spec.notify.receiver {policy.spec.notify.receiver} is not in the chart's notify.receiversFrom"
+        accepted = Condition("Accepted", "True", Reason.ReceiverNotFound, f"{said} (known: {known}): nobody is told")
     counts = reach.get(policy.uid, [0, 0, 0])
     status: dict[str, Any] = dict(zip(("selected", "idle", "paused"), counts, strict=True))
     status["conditions"] = merged_conditions([accepted], policy.conditions, policy.generation, planned.now)

@@ -2,11 +2,16 @@
 
 from dataclasses import replace
 
+from ebbtide.core.breaker import IDLE_REASONS
 from ebbtide.core.decision import Actor, Decision, Verb
-from ebbtide.core.idle import DAY_SECONDS
+from ebbtide.core.idle import DAY_SECONDS, pauses_today
 from ebbtide.core.original import written
+from ebbtide.core.restart_cost import startup
 from ebbtide.core.situation import Situation
 from ebbtide.core.workload import Instant, PauseRecord, Restore
+
+MOST_REMEMBERED = 64
+"""Pauses of 24 hours that are remembered one by one: one every 22 minutes."""
 
 
 def pause_record(decision: Decision, done: frozenset[Verb], version: str = "") -> PauseRecord | None:
@@ -19,7 +24,8 @@ def pause_record(decision: Decision, done: frozenset[Verb], version: str = "") -
     paused = next((it for it in decision.actions if it.verb is Verb.Pause and not it.observed), None)
     if paused is not None and Verb.Pause in done:
         record = _next_record(before, situation.now, str(paused.reason), str(paused.by))
-        return replace(record, message=paused.message, version=version)
+        started = startup(situation.pods)
+        return replace(record, message=paused.message, startup_seconds=started, version=version)
     restore = situation.target.restore if situation.paused_by_us and situation.target else None
     if restore is not None and Verb.Resume not in done:
         is_known = before is not None and before.ended_at is None
@@ -48,8 +54,11 @@ def _before(situation: Situation) -> PauseRecord | None:
 
 
 def _next_record(before: PauseRecord | None, since: Instant, reason: str, by: str) -> PauseRecord:
-    """Counts pauses and reverts along, as long as the one before is less than a day old. A human's do not count."""
-    counts = int(by != Actor.User)
-    if before is None or since - before.since >= DAY_SECONDS:
-        return PauseRecord(since, reason, by, counts)
-    return PauseRecord(since, reason, by, before.count_today + counts, before.reverts)
+    """Counts the idle pauses of a rolling day, and reverts as long as the pause before is less than a day old.
+
+    A human's pause does not count, nor does one while another object runs: neither followed from a judgement.
+    """
+    counts = by == Actor.Policy and reason in IDLE_REASONS
+    recent = (*pauses_today(before, since), *((since,) if counts else ()))[-MOST_REMEMBERED:]
+    reverts = before.reverts if before is not None and since - before.since < DAY_SECONDS else 0
+    return PauseRecord(since, reason, by, len(recent), reverts, recent=recent)

@@ -82,6 +82,7 @@ class Reason(StrEnum):
     PolicyRemoved = "PolicyRemoved"
     PolicyNotFound = "PolicyNotFound"
     PolicyInvalid = "PolicyInvalid"
+    ReceiverNotFound = "ReceiverNotFound"
     Superseded = "Superseded"
     Released = "Released"
     Running = "Running"

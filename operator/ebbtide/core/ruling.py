@@ -20,6 +20,8 @@ class Ruling(Struct, frozen=True, gc=False):
     countdown: Countdown | None = None
     override: tuple[Instant, str] | None = None
     """(until, request) to remember in status.override besides what the human's word says."""
+    withheld: Reason | None = None
+    """Warn: why no pause is announced with it."""
 
 
 def act(

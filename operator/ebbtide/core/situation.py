@@ -3,14 +3,18 @@
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace as changed
 
-from ebbtide.core.decision import Judgement
+from ebbtide.core.decision import Judgement, Verdict
 from ebbtide.core.facts import Archive, Facts, Memo
 from ebbtide.core.governing import Governing
+from ebbtide.core.idle import IDLE_VERDICTS
 from ebbtide.core.intent import Word, clock_floor, word
 from ebbtide.core.original import as_left
+from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import Snapshot
 from ebbtide.core.verdict import Gang, IdleRule, judge
+from ebbtide.core.wording import count
 from ebbtide.core.workload import Instant, Namespace, Pod, StoredCondition, Target, Workload
 
 
@@ -36,6 +40,8 @@ class Situation(Struct, frozen=True, gc=False):
     gang: Gang
     unfresh: str
     """Why the stores are too old to disrupt anything; empty when fresh."""
+    lag_seconds: float
+    """From one look at it to the next."""
 
     @property
     def paused_by(self) -> str:
@@ -89,9 +95,10 @@ class Gatherer:
             word=said,
             clock_floor=floor,
             rule=rules.idle,
-            judgement=judge(gang),
+            judgement=_whole(judge(gang), workload, facts.pods),
             gang=gang,
             unfresh=snapshot.cluster.unfresh,
+            lag_seconds=snapshot.settings.tick_seconds,
         )
 
     def _gang(self, facts: Facts, floor: Instant | None) -> Gang:
@@ -105,6 +112,15 @@ class Gatherer:
             interval_seconds=snapshot.settings.sample_interval_seconds,
             clock_floor=floor,
         )
+
+
+def _whole(found: Judgement, workload: Workload, pods: tuple[Pod, ...]) -> Judgement:
+    """A gang with a pod that does not even exist (a quota, a refused admission) is not idle: it is starting."""
+    wanted = workload.target.wanted if workload.target is not None else 0
+    if found.verdict not in IDLE_VERDICTS or len(pods) >= wanted:
+        return found
+    said = f"{len(pods)} of its {count(wanted, 'pod')} exist, the others have not been created: see the Events about it"
+    return changed(found, verdict=Verdict.Starting, reason=Reason.InGracePeriod, message=said)
 
 
 def _is_changed(workload: Workload) -> bool:

@@ -10,11 +10,14 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import blake2b
 from typing import Any
 
+from ebbtide.core.accrual import accrued, checkpoint_at, loss_now
 from ebbtide.core.conditions import Condition, Problem, conditions_of
 from ebbtide.core.decision import Check, Decision, DeviceFinding, Verb, Verdict
 from ebbtide.core.explanation import checks, described
 from ebbtide.core.idle import IDLE_VERDICTS, planned_since
 from ebbtide.core.pause_record import pause_record
+from ebbtide.core.situation import Situation
+from ebbtide.core.slack import outlook_of
 from ebbtide.core.timestamps import stamp_exact, stamp_seconds
 from ebbtide.core.workload import HourlyCost, Instant, PauseRecord, StoredCondition
 
@@ -28,7 +31,7 @@ REFRESH_SECONDS = 3600
 _WHOLE = ("policy", "jobName", "observedSpec", "startTime", "override", "wouldBe", "gpus", "capacityClass")
 _STILL_PLANNED = IDLE_VERDICTS | {Verdict.Unknown}
 """A planned step stands while nothing speaks against it, as a warning would."""
-_PROSE = frozenset({"message", "evidence", "resourceVersion"})
+_PROSE = frozenset({"message", "evidence", "recent", "startupSeconds", "resourceVersion"})
 _COUNTS = ("selected", "idle", "paused", "nextEdge")
 """What a policy's status says besides conditions."""
 
@@ -73,6 +76,8 @@ def outline(decision: Decision) -> tuple[object, ...]:
         situation.target,
         situation.pods,
         situation.facts.upkeep,
+        workload.during,
+        workload.during_unusable,
         judgement.verdict,
         judgement.reason,
         decision.deciding,
@@ -81,10 +86,17 @@ def outline(decision: Decision) -> tuple[object, ...]:
         decision.warned_at,
         decision.override,
         decision.refused,
+        None if workload.deadline is None else _deadline_reason(situation),
         situation.governing.reason,
         situation.reverts,
         tuple((action.verb, action.observed) for action in decision.actions) if decision.actions else (),
     )
+
+
+def _deadline_reason(situation: Situation) -> str:
+    """It changes with time alone."""
+    found = outlook_of(situation)
+    return str(found.reason) if found is not None else ""
 
 
 def workload_status(
@@ -98,6 +110,7 @@ def workload_status(
     memory = situation.workload.memory
     warned = Verb.Warn in done and not any(action.observed for action in decision.actions)
     warned_at = now if warned else decision.warned_at
+    stops_now = Verb.Pause in done and not any(action.observed for action in decision.actions)
     verdict = _verdict(decision)
     status: dict[str, Any] = {
         "policy": _policy(decision.policy),
@@ -106,12 +119,14 @@ def workload_status(
         "startTime": stamp_seconds(_start_time(decision)),
         "verdict": verdict,
         "checks": [_check(it) for it in checks(decision)],
-        "idle": _idle(decision, warned_at),
+        "idle": _idle(decision, warned_at, warned=warned),
         "pause": _pause(pause_record(decision, done, version), verdict),
         "override": _override(decision.override),
         "wouldBe": _would_be(decision),
         "gpus": decision.gpus,
         "capacityClass": decision.capacity_class or _last_class(decision),
+        "lastCheckpointTime": stamp_seconds(checkpoint_at(situation)),
+        "accrued": _accrued(situation, stops_now=stops_now),
         "cost": cost(decision.hourly, situation.now),
         "conditions": merged_conditions(
             conditions_of(decision, done, problem), memory.conditions, situation.workload.generation, now
@@ -179,6 +194,9 @@ def _verdict(decision: Decision) -> dict[str, Any]:
         "spanSeconds": round(judgement.span_seconds),
         "coveragePercent": int(judgement.coverage_percent),
         "peakPercent": _percent(judgement.peak_percent),
+        "busyAbovePercent": situation.rule.busy_above_percent if judgement.devices else None,
+        "busyAboveEnginePercent": situation.rule.busy_above_engine_percent if judgement.devices else None,
+        "everySeconds": max(1, round(situation.lag_seconds)),
         "idleSince": stamp_exact(judgement.idle_since),
         "families": list(judgement.families),
         "devices": [_device(device) for device in judgement.devices[:64]],
@@ -219,15 +237,39 @@ def _check(check: Check) -> dict[str, str]:
     return {"name": check.name, "result": str(check.result), "reason": str(check.reason), "message": message}
 
 
-def _idle(decision: Decision, warned_at: Instant | None) -> dict[str, Any] | None:
+def _accrued(situation: Situation, *, stops_now: bool) -> dict[str, Any] | None:
+    """Counted only where a deadline asks for it, and from then on."""
+    if situation.workload.deadline is None:
+        return None
+    counted = accrued(situation, stops_now=stops_now)
+    durable = counted.done - (0.0 if stops_now else loss_now(situation, counted))
+    return {
+        "activeSeconds": round(counted.active),
+        "lostSeconds": round(counted.lost),
+        "durableSeconds": max(0, round(durable)),
+        "pausedSeconds": round(counted.paused),
+        "heldSeconds": round(counted.held),
+        "asOf": stamp_exact(counted.as_of),
+    }
+
+
+def _idle(decision: Decision, warned_at: Instant | None, *, warned: bool) -> dict[str, Any] | None:
     if decision.judgement.verdict not in IDLE_VERDICTS and warned_at is None:
         return None
     shown = {
         "since": stamp_exact(decision.idle_since),
         "warnedAt": stamp_exact(warned_at),
+        "withoutPause": _without_pause(decision, warned=warned) if warned_at is not None else None,
         "eligibleAfter": stamp_exact(decision.eligible_after),
     }
     return {name: value for name, value in shown.items() if value is not None} or None
+
+
+def _without_pause(decision: Decision, *, warned: bool) -> str | None:
+    """Of this tick's warning, else of the one that stands."""
+    ruled = decision.ruled
+    withheld = ruled.ruling.withheld if warned else ruled.situation.workload.memory.warned_without
+    return str(withheld) if withheld else None
 
 
 def _pause(record: PauseRecord | None, verdict: dict[str, Any]) -> dict[str, Any] | None:
@@ -241,6 +283,8 @@ def _pause(record: PauseRecord | None, verdict: dict[str, Any]) -> dict[str, Any
         "reason": record.reason,
         "by": record.by,
         "countToday": record.count_today,
+        "recent": [stamp_exact(at) for at in record.recent] or None,
+        "startupSeconds": round(record.startup_seconds) or None,
         "reverts": record.reverts,
         "resourceVersion": record.version or None,
         "message": _clipped(record.message) or None,
@@ -261,10 +305,15 @@ def _would_be(decision: Decision) -> dict[str, Any] | None:
     situation, judgement = decision.ruled.situation, decision.judgement
     before, planned = situation.workload.memory.would_be, next((it for it in decision.actions if it.observed), None)
     if planned is not None:
-        since = planned_since(situation.workload.memory, judgement, planned.verb, planned.reason)
+        withheld = decision.ruled.ruling.withheld
+        since = planned_since(
+            situation.workload.memory, judgement, planned.verb, planned.reason, announces=withheld is None
+        )
         shown = (str(planned.verb), str(planned.reason), situation.now if since is None else since)
     elif before is not None and decision.mode == "Observe" and judgement.verdict in _STILL_PLANNED:
         shown = before
     else:
         return None
-    return {"action": shown[0], "reason": shown[1], "since": stamp_exact(shown[2])}
+    told = {"action": shown[0], "reason": shown[1], "since": stamp_exact(shown[2])}
+    without = _without_pause(decision, warned=planned is not None)
+    return told | ({"withoutPause": without} if without else {})

@@ -140,6 +140,8 @@ class Target:
     """Why the restore annotation belongs to another object: a copy, to be removed; empty when it does not."""
     held: bool = False
     """Suspended since its creation, by the annotation ebbtide.dev/hold: ours to start."""
+    wanted: int = 0
+    """Pods that should exist now, as its spec and what has succeeded say; 0: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +202,30 @@ class PauseRecord:
     """resourceVersion of the object with the lever as our last move left it; empty: not known."""
     original: str = ""
     """Adopted workloads: the fields of the restore annotation, in JSON; `kubectl rollout undo` can take that away."""
+    recent: tuple[Instant, ...] = ()
+    """Starts of the idle pauses of the 24 hours before it began, oldest first, itself included."""
+    startup_seconds: float = 0.0
+    """What its pods had taken from creation to Ready; the pods are gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accrued:
+    """Times that have added up, in seconds. Kept for work with a deadline."""
+
+    as_of: Instant
+    """Counted up to then."""
+    active: float = 0.0
+    """Running and not idle."""
+    lost: float = 0.0
+    """Of that, what stops have lost."""
+    paused: float = 0.0
+    held: float = 0.0
+    """Paused before the first start."""
+
+    @property
+    def done(self) -> float:
+        """Work that is done and was not lost."""
+        return self.active - self.lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +235,8 @@ class Memory:
     start_time: Instant | None = None
     idle_since: Instant | None = None
     warned_at: Instant | None = None
+    warned_without: str = ""
+    """Why that warning announced no pause; empty: it named the time of one."""
     pause: PauseRecord | None = None
     override_until: Instant | None = None
     """End of the last veto or override in force; in the past: the idle clock starts there."""
@@ -226,6 +254,8 @@ class Memory:
     """core.status.fingerprint of the stored status: equal means nothing worth a write."""
     spec_hash: str = ""
     """Adopted workloads: Workload.spec_hash when status was written."""
+    accrued: Accrued | None = None
+    last_checkpoint_at: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +296,8 @@ class Workload:
     memory: Memory
     attribution: Attribution = Attribution()
     deadline: Instant | None = None
+    expected_seconds: int | None = None
+    """How long the work takes, as people say."""
     queue: str = ""
     invalid: tuple[str, str] | None = None
     """(field path, what is wrong) of a stored object that cannot be read: Accepted=False, UnknownValue."""
@@ -280,6 +312,12 @@ class Workload:
     """The annotation ebbtide.dev/checkpointed-at of the workload itself."""
     spec_hash: str = ""
     """Adopted workloads: their spec without the lever, hashed; empty for our own kinds, which have a generation."""
+    pause_during: tuple[str, str] | None = None
+    """(kind, name) of the object during whose run it is paused."""
+    during: str = ""
+    """The sentence that says that this object lives; empty: it does not."""
+    during_unusable: str = ""
+    """Why `pause_during` cannot be followed; empty where it can, or is not given."""
 
     @property
     def adopted(self) -> bool:

@@ -9,6 +9,7 @@ from ebbtide.api.cost_policy import Include
 from ebbtide.core.adoption import DISCARD_SECONDS
 from ebbtide.core.snapshot import Catalog, ClusterState, Policy
 from ebbtide.core.workload import Breaker, Instant, Namespace, Node, Pod, Workload
+from ebbtide.objects.lives import Lives
 from ebbtide.objects.store import Store
 from ebbtide.objects.views_adopted import AdoptedStore, Record
 from ebbtide.objects.views_deployment import DeploymentStore, ReplicaSetStore
@@ -60,6 +61,7 @@ class Inventory:
         self.cluster_policies: Store[Policy] = Store()
         self.catalogs: Store[Catalog] = Store()
         self.breaker: Store[Breaker] = Store()
+        self.lives = Lives(self.jobs, self.training_jobs, self.deployments)
         self._joined: dict[str, tuple[Workload, OwnedJob | Record | None, Workload]] = {}
 
     def state(self, unfresh: str = "") -> ClusterState:
@@ -107,6 +109,8 @@ class Inventory:
             entry = before.get(seed.uid)
             if entry is None or entry[0] is not seed or entry[1] is not job:
                 entry = (seed, job, _join(seed, job))
+            if seed.pause_during is not None:
+                entry = (seed, job, self.lives.joined(entry[2]))
             self._joined[seed.uid] = entry
             target = entry[2].target
             yield entry[2], self.pods.owned_by(target.uid) if target else ()

@@ -64,6 +64,7 @@ def decode_deployment(raw: Json) -> tuple[str, Workload]:
         finished=None,
         finished_at=None,
         restore_misplaced=stored.misplaced,
+        wanted=replicas,
     )
     shape = Shape(
         KindClass.Serving,

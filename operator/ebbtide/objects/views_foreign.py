@@ -82,6 +82,7 @@ def foreign(meta: ObjectMeta, target: Target, shape: Shape) -> Workload:
         memory=_NO_MEMORY,
         attribution=written_attribution(meta),
         deadline=said.deadline,
+        expected_seconds=said.expected_seconds,
         queue=(meta.labels or {}).get(QUEUE_LABEL, ""),
         deleting=meta.deletion_timestamp is not None,
         unsupported=_unsupported(meta),
@@ -129,7 +130,8 @@ def is_news(before: Workload | None, now: Workload | None) -> bool:
 
 def _wish(seed: Workload) -> tuple[object, ...]:
     stopped = seed.target is not None and seed.target.suspended
-    return seed.intent, seed.labels, seed.checkpoint, seed.deadline, seed.spec_hash, stopped, seed.deleting
+    due = seed.deadline, seed.expected_seconds
+    return seed.intent, seed.labels, seed.checkpoint, due, seed.spec_hash, stopped, seed.deleting
 
 
 def _unsupported(meta: ObjectMeta) -> str:

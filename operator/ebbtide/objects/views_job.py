@@ -40,6 +40,8 @@ class _Spec(msgspec.Struct, gc=False):
 
 class _Suspension(msgspec.Struct, gc=False):
     suspend: bool | None = None
+    parallelism: int | None = None
+    completions: int | None = None
 
 
 class _Status(msgspec.Struct, rename="camel", gc=False):
@@ -105,8 +107,17 @@ def _target(meta: ObjectMeta, spec: _Spec | _Suspension, status: _Status) -> Tar
         finished=finished,
         finished_at=finished_at,
         restore_misplaced=stored.misplaced,
+        wanted=_wanted(spec, status),
         held=bool(spec.suspend) and RESTORE not in words and words.get(HOLD) == "true",
     )
+
+
+def _wanted(spec: _Spec | _Suspension, status: _Status) -> int:
+    """Pods that should exist; of a work queue (no completions) only until one of them has found it empty."""
+    parallel, succeeded = 1 if spec.parallelism is None else spec.parallelism, status.succeeded or 0
+    if spec.suspend or (spec.completions is None and succeeded):
+        return 0
+    return parallel if spec.completions is None else max(0, min(parallel, spec.completions - succeeded))
 
 
 def _finished(status: _Status) -> tuple[Reason | None, Instant | None]:

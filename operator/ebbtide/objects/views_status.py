@@ -9,7 +9,7 @@ import msgspec
 
 from ebbtide.api.fields import parse_timestamp
 from ebbtide.core.status import fingerprint
-from ebbtide.core.workload import Instant, Memory, PauseRecord, StoredCondition
+from ebbtide.core.workload import Accrued, Instant, Memory, PauseRecord, StoredCondition
 
 
 def memory(status: Mapping[str, Any]) -> Memory:
@@ -19,6 +19,7 @@ def memory(status: Mapping[str, Any]) -> Memory:
         start_time=_time(status, "startTime"),
         idle_since=_time(idle, "since"),
         warned_at=_time(idle, "warnedAt"),
+        warned_without=_word(idle, "withoutPause") or _word(_part(status, "wouldBe"), "withoutPause"),
         pause=_pause(_part(status, "pause")),
         override_until=_time(override, "until"),
         override_request=_text(override, "request"),
@@ -29,6 +30,8 @@ def memory(status: Mapping[str, Any]) -> Memory:
         verdict_as_of=_time(verdict, "asOf"),
         fingerprint=printed(status),
         spec_hash=_text(status, "observedSpec"),
+        accrued=_accrued(_part(status, "accrued")),
+        last_checkpoint_at=_time(status, "lastCheckpointTime"),
     )
 
 
@@ -77,8 +80,27 @@ def _pause(stored: Mapping[str, Any]) -> PauseRecord | None:
         version=_text(stored, "resourceVersion"),
         message=_text(stored, "message"),
         original=_text(stored, "original"),
+        recent=_times(stored, "recent"),
+        startup_seconds=float(_count(stored, "startupSeconds", 0)),
         evidence=msgspec.json.encode(evidence).decode() if (evidence := stored.get("evidence")) else "",
     )
+
+
+def _accrued(stored: Mapping[str, Any]) -> Accrued | None:
+    as_of = _time(stored, "asOf")
+    if as_of is None:
+        return None
+    active, lost, paused, held = (
+        float(_count(stored, f"{name}Seconds", 0)) for name in ("active", "lost", "paused", "held")
+    )
+    return Accrued(as_of, active, lost, paused, held)
+
+
+def _times(stored: Mapping[str, Any], key: str) -> tuple[Instant, ...]:
+    """Sorted; what is no time is left out."""
+    listed = stored.get(key)
+    told = [_instant(text) for text in (listed if isinstance(listed, list) else ()) if isinstance(text, str)]
+    return tuple(sorted(at for at in told if at is not None))
 
 
 def _would_be(stored: Mapping[str, Any]) -> tuple[str, str, Instant] | None:

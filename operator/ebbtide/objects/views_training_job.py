@@ -55,6 +55,8 @@ def decode_training_job(raw: Json) -> tuple[str, Workload]:
         memory=memory(seen.status or {}),
         attribution=_attribution(spec, meta),
         deadline=spec.deadline.timestamp() if spec and spec.deadline else None,
+        expected_seconds=spec.expected_seconds if spec else None,
+        pause_during=_pause_during(spec),
         queue=spec.queue.name if spec and spec.queue else "",
         invalid=(parsed.path, parsed.message) if isinstance(parsed, Invalid) else None,
         deleting=meta.deletion_timestamp is not None,
@@ -81,6 +83,11 @@ def _checkpoint(spec: TrainingJobSpec | None) -> Checkpoint:
         return Checkpoint()
     said = spec.checkpoint
     return Checkpoint(sys.intern(str(said.mode)), said.interval_seconds or 0, said.grace_seconds or 0)
+
+
+def _pause_during(spec: TrainingJobSpec | None) -> tuple[str, str] | None:
+    said = spec.pause_during if spec else None
+    return None if said is None else (sys.intern(str(said.kind)), said.name)
 
 
 def _policy_ref(spec: TrainingJobSpec | None) -> str:

@@ -21,6 +21,7 @@ class Words:
     checkpoint_said: bool
     """False: it is the default of its kind."""
     deadline: Instant | None
+    expected_seconds: int | None
     invalid: tuple[str, ...]
     """One sentence per annotation that could not be read."""
 
@@ -35,12 +36,20 @@ def words(meta: ObjectMeta, kind_class: KindClass) -> Words:
     default = Checkpoint() if kind_class is KindClass.RunToCompletion else Checkpoint("Stateless")
     bad = (bad_checkpoint, bad_deadline, *(_bad(said, key, form, fits) for key, form, fits in _OTHERS))
     return Words(
-        checkpoint or default, checkpoint is not None, deadline, tuple(sentence for sentence in bad if sentence)
+        checkpoint or default,
+        checkpoint is not None,
+        deadline,
+        _seconds(said.get(keys.EXPECTED_SECONDS, "")),
+        tuple(sentence for sentence in bad if sentence),
     )
 
 
 def _is_seconds(text: str) -> bool:
     return text.isascii() and text.isdigit() and int(text) > 0
+
+
+def _seconds(text: str) -> int | None:
+    return int(text) if _is_seconds(text) else None
 
 
 def _is_switch(text: str) -> bool:

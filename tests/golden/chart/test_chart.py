@@ -105,6 +105,10 @@ def test_helm_lint_finds_nothing():
         ([PROMETHEUS, "tickSeconds=0"], "at '/tickSeconds'"),
         ([PROMETHEUS, "metrics.tokenKey=token"], "set metrics.secretName too"),
         (
+            [PROMETHEUS, "notify.receiversFrom.secretName=a", "notify.receiversFrom.configMapName=b"],
+            "notify.receiversFrom names a Secret and a ConfigMap",
+        ),
+        (
             [PROMETHEUS, "leaderElection.enabled=false"],
             "replicas is above 1 while leaderElection.enabled is false: two would act at once; enable it or set",
         ),
@@ -160,6 +164,18 @@ def test_every_value_of_the_operator_reaches_it():
     assert (options.currency, options.cluster_name, options.log_level) == ("EUR", "west", "debug")
     assert options.prometheus_token_file == Path("/etc/ebbtide/prometheus/token")
     assert options.prometheus_ca_file == Path("/etc/ebbtide/prometheus/ca.crt")
+
+
+@pytest.mark.parametrize(("kind", "source"), [("secretName", "secret"), ("configMapName", "configMap")])
+def test_the_file_of_receivers_is_mounted_and_never_read_through_the_api(kind, source):
+    assert operator_options().receivers_file is None
+    sets = (f"notify.receiversFrom.{kind}=people", "notify.receiversFrom.key=who.yaml")
+    assert operator_options(*sets).receivers_file == Path("/etc/ebbtide/receivers/who.yaml")
+    pod = of("Deployment", manifests(*sets))["spec"]["template"]["spec"]
+    [volume] = [it for it in pod["volumes"] if it["name"] == "receivers"]
+    assert source in volume
+    [mount] = [it for it in pod["containers"][0]["volumeMounts"] if it["name"] == "receivers"]
+    assert mount == {"name": "receivers", "mountPath": "/etc/ebbtide/receivers", "readOnly": True}
 
 
 def test_the_pod_has_no_right_on_its_node():

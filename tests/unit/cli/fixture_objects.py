@@ -48,7 +48,8 @@ IDLE = training_job(
     verdict={
         "value": "Idle", "reason": "GPUIdle", "since": "2026-11-22T14:03:30Z", "asOf": "2026-11-22T14:03:30Z",
         "message": "no device of 2 was busy for 50 min; idle since 13:13:30Z", "spanSeconds": 3000,
-        "coveragePercent": 100, "peakPercent": 0, "idleSince": "2026-11-22T13:13:30.000Z",
+        "coveragePercent": 100, "peakPercent": 3, "busyAbovePercent": 5, "busyAboveEnginePercent": 2,
+        "everySeconds": 30, "idleSince": "2026-11-22T13:13:30.000Z",
         "families": ["utilisation", "power"], "devices": [device(0), device(1, peakPercent=3, lastBusyTime=None)],
     },
     checks=[

@@ -156,7 +156,11 @@ RULES: dict[str, tuple[Any, Any]] = {
         None,
     ),
     "no daily limit": (
-        refused({"memory": Memory(pause=pause_record(count_today=99))}, {}, {"pausesPerWorkloadPerDay": 0}),
+        refused(
+            {"memory": Memory(pause=pause_record(count_today=99))},
+            {},
+            {"pausesPerWorkloadPerDay": 0, "minimumRunSeconds": 0},
+        ),
         None,
     ),
 }

@@ -168,7 +168,7 @@ def test_an_annotation_that_cannot_be_read_is_ignored_and_said(words: dict[str, 
     found = job(words=words).foreign
     assert len(found.intent.invalid) == 1
     assert sentence in found.intent.invalid[0]
-    assert (found.checkpoint, found.deadline) == (Checkpoint(), None)
+    assert (found.checkpoint, found.deadline, found.expected_seconds) == (Checkpoint(), None, None)
 
 
 def test_all_that_a_workload_may_say_is_read_without_complaint() -> None:
@@ -180,6 +180,7 @@ def test_all_that_a_workload_may_say_is_read_without_complaint() -> None:
     found = job(words=words).foreign
     assert found.intent == Intent(policy_name="ClusterCostPolicy/fleet")
     assert found.checkpointed_at == 1_795_363_200.0
+    assert (found.deadline, found.expected_seconds) == (1_795_500_000.0, 3600)
 
 
 def test_a_deadline_is_for_work_that_ends() -> None:

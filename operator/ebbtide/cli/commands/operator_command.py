@@ -87,6 +87,7 @@ def _flag(name: str, *names: str, **more: Any) -> Callable[[Callable[..., Any]],
 @_flag("--renew-seconds", type=_POSITIVE, default=10.0, help="A leader that cannot renew for so long writes nothing.")
 @_flag("--retry-seconds", type=_POSITIVE, default=2.0, help="From one renewal of the Lease to the next.")
 @_flag("--listen", type=_Address(), default="0.0.0.0:8080", help="Address of /healthz, /readyz and /metrics.")
+@_flag("--receivers-file", type=_FILE, help="Receivers of notifications, in YAML; read again when it changes.")
 @_flag("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", help="Least level.")
 @click.option("--kubeconfig", default="", metavar="FILE", help="Default: the pod's own credentials, else kubectl's.")
 @click.option("--context", default="", metavar="NAME", help="Context of the kubeconfig to use.")

@@ -14,7 +14,14 @@ def described(policy: Object) -> str:
     idle = spec.get("idle")
     if not isinstance(idle, Mapping):
         return f"{mode}; it has no idle section, so idleness has no consequence."
-    return f"{mode}; {'; '.join(_idle(idle))}."
+    return f"{mode}; {'; '.join([*_idle(idle), *_limits(spec.get('limits'))])}."
+
+
+def _limits(limits: object) -> list[str]:
+    if not isinstance(limits, Mapping):
+        return []
+    most, least = limits.get("pausesPerWorkloadPerDay", 4), limits.get("minimumRunSeconds", 1800)
+    return [*([f"at most {most} pauses in 24 h"] if most else []), f"runs at least {_length(least)} between two"]
 
 
 def _idle(idle: Mapping[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ from ebbtide.cli.printers import cost_policy_text
 from ebbtide.cli.printers.page import Page
 from ebbtide.cli.remedies import remedy
 from ebbtide.cli.workload import NONE, Workload
+from ebbtide.core.wording import joined
 
 _MARKS: Final = {"Pass": ("✓", "green"), "Stop": ("✗", "yellow"), "Skip": ("\N{EN DASH}", "dim")}
 _OLD: Final = timedelta(hours=2)
@@ -94,6 +95,10 @@ def _sentences(it: Explanation) -> list[str]:
     job = it.job
     deciding = str(job.condition("Succeeded").get("message") or "")
     measured = job.text(*_proof(job), "message")
+    if job.paused and deciding.lower().startswith("paused since"):
+        deciding = ""  # the sentence about the pause says it too, and by whom
+    if deciding.startswith(measured.partition(":")[0]) and job.items(*_proof(job), "devices"):
+        measured = NONE  # its numbers stand under "Judged"
     found = [deciding, "" if measured == NONE else measured, _pause(it), _countdown(it), _would_be(it), _word(it)]
     kept: list[str] = []
     for sentence in found:
@@ -110,7 +115,9 @@ def _pause(it: Explanation) -> str:
     ended = it.clock("pause", "endTime")
     if ended:
         return f"Last paused from {since} to {ended} {why}"
-    return f"Paused since {since} {why}" if it.job.paused else ""
+    count = it.job.text("pause", "countToday")
+    often = f"; idle pauses within 24 h: {count}" if count.isdigit() and int(count) > 1 else ""
+    return f"Paused since {since} {why}{often}" if it.job.paused else ""
 
 
 def _countdown(it: Explanation) -> str:
@@ -127,7 +134,13 @@ def _countdown(it: Explanation) -> str:
 
 def _obstacles(job: Workload) -> bool:
     """Whether more than time stands between it and a pause."""
-    return any(one.get("result") == "Stop" and one.get("name") != "countdown" for one in job.items("checks"))
+    return any(one.get("result") == "Stop" and not _is_time(one) for one in job.items("checks"))
+
+
+def _is_time(check: Any) -> bool:
+    """What passes by itself; the time that is shown is when it has."""
+    waits = check.get("name") == "refusals" and check.get("reason") in {"MinimumRunTime", "TooManyPauses"}
+    return waits or check.get("name") == "countdown"
 
 
 def _would_be(it: Explanation) -> str:
@@ -159,7 +172,11 @@ def _facts(it: Explanation, page: Page) -> None:
     page.fact("Cost", _cost(it.job))
     page.fact("Policy", _policy(it))
     page.fact("Judged", _judged(it.job))
+    if deadline := _deadline(it.job):
+        page.fact("Deadline", deadline)
     page.fact("Numbers", _numbers(it))
+    if not it.job.finished:
+        page.fact("Next", _next(it))
 
 
 def _cost(job: Workload) -> str:
@@ -191,14 +208,59 @@ def _proof(job: Workload) -> tuple[str, ...]:
 def _judged(job: Workload) -> str:
     proof = _proof(job)
     span = job.text(*proof, "spanSeconds")
-    families = ", ".join(job.words(*proof, "families"))
+    families = job.words(*proof, "families")
+    idle = job.text(*proof, "value") in {"Idle", "NeverUsed"}
     parts = [
         f"over the last {spoken(int(span))}" if span.isdigit() else "",
         f"coverage {_percent(job.text(*proof, 'coveragePercent'))}",
         f"peak {_percent(job.text(*proof, 'peakPercent'))}",
-        f"signals: {families}" if families else "",
+        _threshold(job, proof),
+        f"{joined(tuple(families))} {'agree' if idle else 'were read'}" if families else "",
     ]
     return ", ".join(part for part in parts if part) if job.items(*proof, "devices") else "no device was measured"
+
+
+def _threshold(job: Workload, proof: tuple[str, ...]) -> str:
+    limits = [job.text(*proof, name) for name in ("busyAbovePercent", "busyAboveEnginePercent")]
+    return "" if NONE in limits else f"busy above {_percent(limits[0])} (engines {_percent(limits[1])})"
+
+
+def _next(it: Explanation) -> str:
+    """When it is judged again, and when that can lead to something."""
+    every = it.job.text("verdict", "everySeconds")
+    within = f"judged again within {spoken(int(every))}" if every.isdigit() else "judged again with the next tick"
+    eligible = it.job.time("idle", "eligibleAfter")
+    if it.job.paused:
+        return f"{within}; {_comes_back(it)}"
+    if eligible is None or it.job.policy == NONE:
+        return f"{within}; status is written on every change and at least hourly"
+    due = "is due now" if eligible <= it.now else f"{moment.clock(eligible, it.now)} ({moment.ago(eligible, it.now)})"
+    waits = "; what is marked below stands against it" if _obstacles(it.job) else ""
+    return f"{within}; the pause {due}{waits}" if eligible <= it.now else f"{within}; no pause before {due}{waits}"
+
+
+def _comes_back(it: Explanation) -> str:
+    """When it runs again without anybody's help."""
+    spec: Any = (it.policy or {}).get("spec") or {}
+    after, since = (spec.get("idle") or {}).get("resumeAfterSeconds") or 0, it.job.time("pause", "since")
+    if it.job.text("pause", "reason") == "PausedDuring":
+        named = it.job.raw.get("spec", {}).get("pauseDuring") or {}
+        what = f"{named['kind']} {named['name']}" if named else "what spec.pauseDuring named"
+        return f"it runs again when {what} has ended"
+    if it.job.text("pause", "by") != "Policy":
+        return "it runs again when whoever stopped it says so"
+    if not after or since is None:
+        due = ", its deadline needs it" if _deadline(it.job) else ""
+        return f"it stays paused until somebody resumes it{due} or its policy lets go"
+    back = since + timedelta(seconds=after)
+    return f"it comes back by itself at {moment.clock(back, it.now)} ({moment.ago(back, it.now)})"
+
+
+def _deadline(job: Workload) -> str:
+    """Empty without a deadline."""
+    condition = job.condition("DeadlineAtRisk")
+    said = str(condition.get("message") or "")
+    return "" if said in {"", "it has no deadline", "finished"} else f"{condition.get('reason')}: {said}"
 
 
 def _numbers(it: Explanation) -> str:
@@ -208,7 +270,7 @@ def _numbers(it: Explanation) -> str:
         return f"{stands}; it has ended, so it is not judged again"
     if taken and it.now - taken > _OLD:
         return f"{stands}: older than they should be, the operator may be down; {it.program} check"
-    return f"{stands}; written on every change and at least hourly; judged again each tick (30 s unless set otherwise)"
+    return stands
 
 
 def _percent(text: str) -> str:

@@ -1,0 +1,167 @@
+"""Whether the object that spec.pauseDuring names lives, and how many pods there should be, as the inventory sees it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from ebbtide.core.workload import Workload
+from ebbtide.objects.inventory import Inventory
+from ebbtide.objects.views_deployment import decode_deployment
+from ebbtide.objects.views_job import decode_job
+from ebbtide.objects.views_training_job import decode_training_job
+
+AT = "2026-11-22T16:37:16Z"
+CONTAINER = {"name": "c", "image": "x", "resources": {"limits": {"nvidia.com/gpu": 1}}}
+TEMPLATE = {"spec": {"containers": [CONTAINER]}}
+
+
+def meta(name: str, namespace: str = "ns", **more: Any) -> dict[str, Any]:
+    known = {"name": name, "namespace": namespace, "uid": f"uid-{namespace}-{name}", "creationTimestamp": AT}
+    return {**known, "resourceVersion": "7", "generation": 1, **more}
+
+
+class Shelf(Inventory):
+    """An inventory that is filled with manifests."""
+
+    def train(self, name: str, kind: str = "", waits_for: str = "", status: Any = None, **spec: Any) -> None:
+        during = {"pauseDuring": {"kind": kind, "name": waits_for}} if kind else {}
+        document = {"metadata": meta(name), "spec": {"template": TEMPLATE, **during, **spec}, "status": status or {}}
+        self.training_jobs.put(*decode_training_job(json.dumps(document).encode()))
+
+    def job(self, name: str, namespace: str = "ns", owner: str = "", status: Any = None, **spec: Any) -> None:
+        owners = [{"kind": owner, "name": name.rpartition("-")[0], "uid": "uid-owner", "controller": True}]
+        metadata = meta(f"{name}", namespace, ownerReferences=owners if owner else [])
+        metadata["uid"] = f"uid-job-{namespace}-{name}"
+        document = {"metadata": metadata, "spec": {"template": TEMPLATE, **spec}, "status": status or {}}
+        self.jobs.put(*decode_job(json.dumps(document).encode()))
+
+    def deploy(self, name: str, replicas: int) -> None:
+        spec = {"replicas": replicas, "template": TEMPLATE}
+        self.deployments.put(*decode_deployment(json.dumps({"metadata": meta(name), "spec": spec}).encode()))
+
+    def seen(self, name: str = "t") -> Workload:
+        found = (it for it in self.state().workloads if it.key.kind == "TrainingJob" and it.key.name == name)
+        return next(found)
+
+
+def ended(kind: str) -> dict[str, Any]:
+    return {"conditions": [{"type": kind, "status": "True", "lastTransitionTime": AT}]}
+
+
+JOBS: dict[str, tuple[list[dict[str, Any]], bool]] = {
+    "none of that name": ([], False),
+    "one that runs": ([{"name": "evaluate"}], True),
+    "one that waits for a node": ([{"name": "evaluate", "status": {"active": 1, "ready": 0}}], True),
+    "one that is suspended": ([{"name": "evaluate", "suspend": True}], False),
+    "one that is complete": ([{"name": "evaluate", "status": ended("Complete")}], False),
+    "one that has failed": ([{"name": "evaluate", "status": ended("Failed")}], False),
+    "one of another namespace": ([{"name": "evaluate", "namespace": "other"}], False),
+    "one of another name": ([{"name": "evaluate-2"}], False),
+}
+
+
+@pytest.mark.parametrize("case", JOBS.values(), ids=JOBS)
+def test_a_job_lives_until_it_has_ended(case: tuple[list[dict[str, Any]], bool]) -> None:
+    jobs, lives = case
+    shelf = Shelf()
+    shelf.train("t", "Job", "evaluate")
+    for one in jobs:
+        shelf.job(**one)
+    assert shelf.seen().during == ("Job evaluate runs" if lives else "")
+
+
+def test_a_job_that_is_deleted_and_created_again_lives_again() -> None:
+    shelf = Shelf()
+    shelf.train("t", "Job", "evaluate")
+    seen = []
+    for _ in range(2):
+        shelf.job("evaluate")
+        seen.append(bool(shelf.seen().during))
+        shelf.jobs.remove("uid-job-ns-evaluate", None)
+        seen.append(bool(shelf.seen().during))
+    assert seen == [True, False, True, False]
+
+
+def test_what_has_not_changed_is_the_very_same() -> None:
+    shelf = Shelf()
+    shelf.train("t", "Job", "evaluate")
+    shelf.job("evaluate")
+    assert shelf.seen() is shelf.seen()
+
+
+def test_a_cron_job_stands_for_its_runs() -> None:
+    shelf = Shelf()
+    shelf.train("t", "CronJob", "nightly")
+    shelf.job("nightly-29561760", owner="CronJob", status=ended("Complete"))
+    shelf.job("nightly-by-hand", owner="CronJob")
+    shelf.job("nightly-29561999")
+    assert shelf.seen().during == ""
+    shelf.job("nightly-29561761", owner="CronJob")
+    assert shelf.seen().during == "CronJob nightly runs"
+
+
+def test_a_deployment_lives_while_it_has_replicas() -> None:
+    shelf = Shelf()
+    shelf.train("t", "Deployment", "web")
+    shelf.deploy("web", 1)
+    assert shelf.seen().during
+    shelf.deploy("web", 0)
+    assert not shelf.seen().during
+
+
+def test_a_training_job_lives_from_its_creation_until_it_has_ended_or_is_held_back() -> None:
+    shelf = Shelf()
+    shelf.train("t", "TrainingJob", "other")
+    assert not shelf.seen().during
+    shelf.train("other")
+    assert shelf.seen().during
+    shelf.job("other", owner="TrainingJob", suspend=True)
+    assert not shelf.seen().during
+    shelf.job("other", owner="TrainingJob")
+    assert shelf.seen().during
+    shelf.train("other", suspend=True)
+    assert not shelf.seen().during
+    done = {"type": "Succeeded", "status": "True", "reason": "JobCompleted", "lastTransitionTime": AT}
+    shelf.train("other", status={"conditions": [done]})
+    assert not shelf.seen().during
+
+
+@pytest.mark.parametrize("length", [2, 3])
+def test_work_that_waits_for_each_other_waits_for_nobody(length: int) -> None:
+    shelf = Shelf()
+    names = [f"t{number}" for number in range(length)]
+    for name, after in zip(names, [*names[1:], names[0]], strict=True):
+        shelf.train(name, "TrainingJob", after)
+    for name in names:
+        seen = shelf.seen(name)
+        assert not seen.during
+        assert "waits for this work in turn" in seen.during_unusable
+
+
+def test_a_kind_that_is_not_watched_is_said() -> None:
+    shelf = Shelf()
+    shelf.train("t", "RayJob", "evaluate")
+    assert "name one of Job, CronJob, TrainingJob, Deployment" in shelf.seen().during_unusable
+
+
+WANTED: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
+    "one": ({}, {}, 1),
+    "an indexed gang": ({"parallelism": 4, "completions": 4}, {}, 4),
+    "of which two are done": ({"parallelism": 4, "completions": 4}, {"succeeded": 2}, 2),
+    "few at once of many": ({"parallelism": 2, "completions": 10}, {"succeeded": 3}, 2),
+    "the last of many": ({"parallelism": 2, "completions": 10}, {"succeeded": 9}, 1),
+    "a work queue": ({"parallelism": 3}, {}, 3),
+    "a work queue that is nearly empty": ({"parallelism": 3}, {"succeeded": 1}, 0),
+    "suspended": ({"parallelism": 4, "completions": 4, "suspend": True}, {}, 0),
+}
+
+
+@pytest.mark.parametrize("case", WANTED.values(), ids=WANTED)
+def test_how_many_pods_there_should_be(case: tuple[dict[str, Any], dict[str, Any], int]) -> None:
+    spec, status, wanted = case
+    for owner in ("", "TrainingJob"):
+        shelf = Shelf()
+        shelf.job("j", owner=owner, status=status, **({"completions": 1} | spec if spec == {} else spec))
+        [found] = shelf.jobs.values()
+        assert found.target.wanted == wanted

@@ -22,7 +22,8 @@ from ebbtide.cluster.client import connect
 from ebbtide.core.decision import Action, Verb
 from ebbtide.core.reason import Reason
 from ebbtide.core.workload import Workload
-from ebbtide.objects.executor import LEVERS, Executor
+from ebbtide.objects.executor import Executor
+from ebbtide.objects.levers.kinds import LEVERS
 from ebbtide.objects.views_deployment import decode_deployment
 from ebbtide.objects.views_job import decode_job
 from ebbtide.ports import OutcomeKind

@@ -17,8 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from ebbtide.api.labels import RESTORE
 from ebbtide.core.workload import Restore
 from ebbtide.objects import restore as annotation
-from ebbtide.objects.executor import LEVERS
 from ebbtide.objects.labelling import missing_labels
+from ebbtide.objects.levers.kinds import LEVERS
 from ebbtide.objects.levers.lever import Lever
 from ebbtide.objects.levers.patches import Note, forget, start, stop
 from ebbtide.objects.pointer import ABSENT, look

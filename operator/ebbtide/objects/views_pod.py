@@ -10,11 +10,21 @@ import msgspec
 
 from ebbtide.api import labels as keys
 from ebbtide.core.reason import Reason
-from ebbtide.core.workload import Instant, Pod
+from ebbtide.core.workload import Instant, Pod, Target, Workload
 from ebbtide.objects.document import Json
-from ebbtide.objects.quantity import Container, asked
+from ebbtide.objects.levers.pod import POD
+from ebbtide.objects.quantity import Asked, Container, asked
 from ebbtide.objects.store import Store
-from ebbtide.objects.views_meta import Condition, ObjectMeta, find, instant, time_in, written_attribution
+from ebbtide.objects.views_foreign import Shape, foreign
+from ebbtide.objects.views_meta import (
+    Condition,
+    ObjectMeta,
+    Owner,
+    find,
+    instant,
+    time_in,
+    written_attribution,
+)
 
 ENDED: Final = ("Succeeded", "Failed")
 FAILING: Final = {
@@ -26,6 +36,8 @@ FAILING: Final = {
     "ErrImageNeverPull": Reason.ImagePullFailing,
 }
 """Why a main container waits, to our reason."""
+_BUILT_IN: Final = frozenset({("ReplicaSet", "apps/v1"), ("StatefulSet", "apps/v1"), ("Job", "batch/v1")})
+"""Controllers that every cluster has: their pods are theirs, whatever is known of them at this moment."""
 ENDED_PODS_KEPT: Final = 20_000
 """About 10 MB: what a reader of `ended` may fall behind before the oldest are lost."""
 
@@ -77,6 +89,7 @@ def decode_pod(raw: Json) -> tuple[str, Pod]:
     controller = meta.controller
     scheduled = find(status.conditions, "PodScheduled")
     created_at = meta.created_at
+    ended_at = _ended_at(meta, status)
     return meta.uid, Pod(
         uid=meta.uid,
         namespace=sys.intern(meta.namespace),
@@ -87,7 +100,7 @@ def decode_pod(raw: Json) -> tuple[str, Pod]:
         created_at=created_at,
         bound_at=_bound_at(spec, status, scheduled, created_at),
         ready_since=_ready_since(status),
-        ended_at=_ended_at(meta, status),
+        ended_at=ended_at,
         deleting=meta.deletion_timestamp is not None,
         accelerators=wants.accelerators,
         accelerator_resource=sys.intern(wants.accelerator_resource),
@@ -97,7 +110,37 @@ def decode_pod(raw: Json) -> tuple[str, Pod]:
         unschedulable=bool(scheduled and scheduled.status == "False" and scheduled.reason == "Unschedulable"),
         checkpointed_at=time_in(meta.annotations, keys.CHECKPOINTED_AT)[0],
         attribution=written_attribution(meta),
+        alone=_alone(meta, wants, status.phase or "", ended_at) if _may_be_alone(controller, wants) else None,
     )
+
+
+def _may_be_alone(controller: Owner | None, wants: Asked) -> bool:
+    """Whether it may be the top of its chain: it is bare, or of a controller that only the inventory can look for."""
+    return wants.accelerators > 0 and (controller is None or (controller.kind, controller.api_version) not in _BUILT_IN)
+
+
+def _alone(meta: ObjectMeta, wants: Asked, phase: str, ended_at: Instant | None) -> Workload:
+    finished = {"Succeeded": Reason.JobCompleted, "Failed": Reason.JobFailed}.get(phase)
+    target = Target(
+        api_version=POD.resource.api_version,
+        kind=POD.resource.kind,
+        namespace=sys.intern(meta.namespace),
+        name=meta.name,
+        uid=meta.uid,
+        resource_version=meta.resource_version,
+        created_at=meta.created_at,
+        suspended=False,
+        restore=None,
+        restore_unreadable="",
+        active=0,
+        ready=0,
+        succeeded=0,
+        failed=0,
+        finished=finished,
+        finished_at=ended_at,
+    )
+    shape = Shape(POD.kind_class, 1, wants, "", unsupported=f"{POD.unsupported}: reported only")
+    return foreign(meta, target, shape)
 
 
 def _bound_at(spec: _Spec, status: _Status, scheduled: Condition | None, created_at: Instant) -> Instant | None:
@@ -154,6 +197,8 @@ class PodStore(Store[Pod]):
         self.ended: deque[EndedPod] = deque(maxlen=ENDED_PODS_KEPT)
         self._clock = clock
         self._by_owner: dict[str, tuple[Pod, ...]] = {}
+        self.alone: dict[str, Workload] = {}
+        """Those that may be the top of their chain, by UID."""
 
     def owned_by(self, uid: str) -> tuple[Pod, ...]:
         """Pods whose controller has that UID."""
@@ -173,8 +218,9 @@ class PodStore(Store[Pod]):
             if pod.owner_uid:
                 by_owner.setdefault(pod.owner_uid, []).append(pod)
         owned = {uid: tuple(pods) for uid, pods in by_owner.items()}
+        alone = {uid: pod.alone for uid, pod in items.items() if pod.alone is not None}
         before, self._items = self._items, items
-        self._by_owner = owned
+        self._by_owner, self.alone = owned, alone
         for uid in before.keys() - items.keys():
             self._record(before[uid], unseen_since or self._clock(), certain=False)
 
@@ -182,6 +228,10 @@ class PodStore(Store[Pod]):
         """Created or changed."""
         before = self._items.get(uid)
         self._items[uid] = item
+        if item.alone is not None:
+            self.alone[uid] = item.alone
+        else:
+            self.alone.pop(uid, None)
         if before is not None and before.owner_uid == item.owner_uid:
             self._regroup(item.owner_uid, lambda pods: tuple(item if one.uid == uid else one for one in pods))
         else:
@@ -191,6 +241,7 @@ class PodStore(Store[Pod]):
     def remove(self, uid: str, last: Pod | None) -> None:
         """Deleted: recorded for the ledger with its final state."""
         before = self._items.pop(uid, None)
+        self.alone.pop(uid, None)
         self._leave(before)
         final = last or before
         if final is not None:

@@ -76,8 +76,10 @@ class Pod:
     unschedulable: bool
     checkpointed_at: Instant | None
     attribution: Attribution
+    owner_kind: str = ""
+    """Kind of its controller as policies name it, or ReplicaSet; empty: bare, or of a controller that nobody knows."""
     alone: "Workload | None" = None
-    """The workload that it is itself where no controller of a built-in kind has it; else it belongs to one."""
+    """The workload that it is itself, where it holds accelerators and is bare or of an unknown controller."""
 
 
 @dataclass(frozen=True, slots=True)

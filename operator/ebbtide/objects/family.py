@@ -24,18 +24,24 @@ class Family:
         self._pods, self._replica_sets, self._known = pods, replica_sets, known
         self._above: dict[str, str] = {}
         self._below: dict[str, list[str]] = {}
+        self._tops: dict[str, Workload | None] = {}
         for one in parts:
             self._above[one.uid] = one.controller_uid
             self._below.setdefault(one.controller_uid, []).append(one.uid)
 
-    def top_of(self, uid: str) -> Workload | None:
-        """The topmost owner above that object that is of a supported kind and there; None: nobody is above it."""
+    def top(self, controller_uid: str) -> Workload | None:
+        """The topmost of that object and its owners that is of a supported kind and there; None: none of them is."""
+        if controller_uid not in self._tops:
+            self._tops[controller_uid] = self._highest(controller_uid)
+        return self._tops[controller_uid]
+
+    def _highest(self, uid: str) -> Workload | None:
         found = None
         for _ in range(_HIGHEST):
-            uid = self._owner(uid)
             if not uid:
                 break
             found = self._known(uid) or found
+            uid = self._owner(uid)
         return found
 
     def pods_below(self, uid: str) -> tuple[Pod, ...]:

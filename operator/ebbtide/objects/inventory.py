@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 
 from ebbtide.api.cost_policy import Include
@@ -10,7 +11,7 @@ from ebbtide.core.adoption import DISCARD_SECONDS
 from ebbtide.core.snapshot import Catalog, ClusterState, Policy
 from ebbtide.core.workload import Breaker, Instant, Namespace, Node, Pod, Workload
 from ebbtide.objects.family import Family
-from ebbtide.objects.joining import Variants, of_kind, placed
+from ebbtide.objects.joining import Variants, as_part, of_kind, unread, whose
 from ebbtide.objects.levers.scaled_object import SCALED_OBJECT
 from ebbtide.objects.scaling import Scaling, whole
 from ebbtide.objects.store import Store
@@ -18,6 +19,7 @@ from ebbtide.objects.views_adopted import AdoptedStore, Record
 from ebbtide.objects.views_deployment import ReplicaSetStore
 from ebbtide.objects.views_foreign import SeedStore, is_candidate, told
 from ebbtide.objects.views_job import JobStore, OwnedJob, is_predecessors
+from ebbtide.objects.views_lone_pod import of_unread
 from ebbtide.objects.views_pod import PodStore
 
 
@@ -156,24 +158,32 @@ class Inventory:
         for found in self._seeds():
             seed, pods = found, None
             is_told = self.adopted.about(seed.uid) is not None
-            if seed.controller_uid or scaling:
-                seed = placed(seed, family, scaling, self.denied, self._variants)
-                if seed.part_of and not is_told:
-                    continue
-            if seed.key.kind in self.kinds and not seed.part_of:
+            top = whose(seed, family, scaling) if seed.controller_uid or scaling else None
+            if top is not None:
+                if is_told:
+                    yield as_part(seed, top, self._variants), None
+                continue
+            if seed.key.kind in self.kinds:
                 seed, pods = of_kind(seed, family, scaling, self._variants, self.adopted.about(seed.uid))
+            if why := self.denied and (self.denied.get(seed.key.kind) or self.denied.get(seed.controller_kind)):
+                seed = unread(seed, why, self._variants)
             if is_told or ((everything or is_candidate(seed)) and not self._is_long_finished(seed)):
                 yield seed, pods
-        yield from self._pods_alone(family)
+        yield from self._pods_alone(family, scaling)
 
-    def _pods_alone(self, family: Family) -> "Iterator[tuple[Workload, tuple[Pod, ...] | None]]":
+    def _pods_alone(self, family: Family, scaling: Scaling) -> "Iterator[tuple[Workload, tuple[Pod, ...] | None]]":
         """Pods that no workload has."""
         for uid, seed in self.pods.alone.items():
-            known = placed(seed, family, None, self.denied, self._variants) if seed.controller_uid else seed
-            is_told = self.adopted.about(uid) is not None
             pod = self.pods.get(uid)
-            if pod is not None and (is_told or not (known.part_of or self._is_long_finished(seed))):
-                yield known, (pod,)
+            is_told = self.adopted.about(uid) is not None
+            top = whose(seed, family, scaling) if seed.controller_uid else None
+            if pod is None or (not is_told and (top is not None or self._is_long_finished(seed))):
+                continue
+            yield as_part(seed, top, self._variants) if top is not None else seed, (pod,)
+        for pod in self.pods.values() if self.denied else ():
+            why = self.denied.get(pod.owner_kind)
+            if why and pod.accelerators and pod.ended_at is None and family.top(pod.owner_uid) is None:
+                yield self._variants.kept("pod", pod, why, partial(of_unread, pod, why)), (pod,)
 
     def _seeds(self) -> Iterator[Workload]:
         """Objects of others that may be workloads; pods apart."""

@@ -1,7 +1,7 @@
 """What is known of a workload besides its own object: whose part it is, what it scales, what its pods ask for."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from ebbtide.core.reason import Reason
@@ -15,15 +15,15 @@ class Variants:
     """Objects as they were joined: the very same again while nothing has changed, so that nothing is judged anew."""
 
     def __init__(self) -> None:
-        self._before: dict[tuple[str, str], tuple[Workload, object, Workload]] = {}
-        self._now: dict[tuple[str, str], tuple[Workload, object, Workload]] = {}
+        self._before: dict[tuple[str, str], tuple[Workload | Pod, object, Workload]] = {}
+        self._now: dict[tuple[str, str], tuple[Workload | Pod, object, Workload]] = {}
 
     def begin(self) -> None:
         """A new instant: what was not asked for in the one before is forgotten."""
         self._before, self._now = self._now, {}
 
-    def kept(self, what: str, seed: Workload, because: object, make: Callable[[], Workload]) -> Workload:
-        """The seed as `make` changes it; made again where seed or `because` differ."""
+    def kept(self, what: str, seed: Workload | Pod, because: object, make: Callable[[], Workload]) -> Workload:
+        """What `make` makes of the seed; made again where seed or `because` differ."""
         key = (what, seed.uid)
         entry = self._before.get(key)
         if entry is None or entry[0] is not seed or entry[1] != because:
@@ -32,24 +32,28 @@ class Variants:
         return entry[2]
 
 
-def placed(
-    seed: Workload, family: Family, scaling: Scaling | None, denied: Mapping[str, str], variants: Variants
-) -> Workload:
-    """The seed with the workload that it is part of; or with why its controller cannot be looked at."""
-    top = family.top_of(seed.uid) if seed.controller_uid else None
-    top = top or (scaling.over(seed) if scaling else None)
-    if top is not None:
-        owner = f"{top.key.kind}/{top.key.name}"
-        said = f"part of {top.key.kind} {top.key.name}, which is told of instead"
-        return variants.kept("part", seed, owner, lambda: replace(seed, part_of=owner, unsupported=said))
-    if why := denied.get(seed.controller_kind):
-        return variants.kept("denied", seed, why, lambda: _denied(seed, why))
-    return seed
+def whose(seed: Workload, family: Family, scaling: Scaling) -> Workload | None:
+    """The workload that the object is part of; None: it is one itself."""
+    top = family.top(seed.controller_uid) if seed.controller_uid else None
+    return top or (scaling.over(seed) if scaling else None)
 
 
-def _denied(seed: Workload, why: str) -> Workload:
-    said = f"{seed.unsupported.removesuffix(': reported only').removesuffix(', which is not there')}: {why}"
-    return replace(seed, unsupported=said, unsupported_reason=Reason.PermissionDenied)
+def as_part(seed: Workload, top: Workload, variants: Variants) -> Workload:
+    """What was told of before and belongs to another workload now."""
+    owner = f"{top.key.kind}/{top.key.name}"
+    said = f"part of {top.key.kind} {top.key.name}, which is told of instead"
+    return variants.kept("part", seed, owner, lambda: replace(seed, part_of=owner, unsupported=said))
+
+
+def unread(seed: Workload, why: str, variants: Variants) -> Workload:
+    """What is of a kind, or controlled by one, that may not be read: what is known of it may be over."""
+    said = f"{seed.key.kind}s may not be read" if not seed.controller_kind else f"a {seed.controller_kind} controls it"
+    return variants.kept(
+        "unread",
+        seed,
+        why,
+        lambda: replace(seed, unsupported=f"{said}: {why}; reported only", unsupported_reason=Reason.PermissionDenied),
+    )
 
 
 def of_kind(

@@ -10,6 +10,7 @@ import msgspec
 
 from ebbtide.api import labels as keys
 from ebbtide.core.original import remembered
+from ebbtide.core.reason import Reason
 from ebbtide.core.workload import Instant, Intent, KindClass, Memory, Target, Workload, WorkloadKey
 from ebbtide.objects.levers.kinds import kind_of
 from ebbtide.objects.quantity import Asked, Container, asked
@@ -82,6 +83,7 @@ class Shape:
     """A pause loses what nobody expects to lose: the content of an emptyDir, what somebody works on in memory."""
     unsupported: str = ""
     """Why this very object cannot be paused."""
+    unsupported_reason: Reason = Reason.UnsupportedKind
     scales: WorkloadKey | None = None
     """What it scales."""
 
@@ -112,6 +114,7 @@ def foreign(meta: ObjectMeta, target: Target, shape: Shape, kind: str = "") -> W
         queue=(meta.labels or {}).get(QUEUE_LABEL, ""),
         deleting=meta.deletion_timestamp is not None,
         unsupported=_unsupported(controller) or shape.unsupported,
+        unsupported_reason=shape.unsupported_reason,
         controller_uid=sys.intern(controller.uid) if controller else "",
         controller_kind=_known_kind(controller) if controller else "",
         scales=shape.scales,

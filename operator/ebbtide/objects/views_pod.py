@@ -10,12 +10,12 @@ import msgspec
 
 from ebbtide.api import labels as keys
 from ebbtide.core.reason import Reason
-from ebbtide.core.workload import Instant, Pod, Target, Workload
+from ebbtide.core.workload import Instant, Pod, Workload
 from ebbtide.objects.document import Json
-from ebbtide.objects.levers.pod import POD
+from ebbtide.objects.levers.kinds import kind_of
 from ebbtide.objects.quantity import Asked, Container, asked
 from ebbtide.objects.store import Store
-from ebbtide.objects.views_foreign import Shape, foreign
+from ebbtide.objects.views_lone_pod import alone
 from ebbtide.objects.views_meta import (
     Condition,
     ObjectMeta,
@@ -36,8 +36,7 @@ FAILING: Final = {
     "ErrImageNeverPull": Reason.ImagePullFailing,
 }
 """Why a main container waits, to our reason."""
-_BUILT_IN: Final = frozenset({("ReplicaSet", "apps/v1"), ("StatefulSet", "apps/v1"), ("Job", "batch/v1")})
-"""Controllers that every cluster has: their pods are theirs, whatever is known of them at this moment."""
+_REPLICA_SET: Final = "ReplicaSet"
 ENDED_PODS_KEPT: Final = 20_000
 """About 10 MB: what a reader of `ended` may fall behind before the oldest are lost."""
 
@@ -110,37 +109,20 @@ def decode_pod(raw: Json) -> tuple[str, Pod]:
         unschedulable=bool(scheduled and scheduled.status == "False" and scheduled.reason == "Unschedulable"),
         checkpointed_at=time_in(meta.annotations, keys.CHECKPOINTED_AT)[0],
         attribution=written_attribution(meta),
-        alone=_alone(meta, wants, status.phase or "", ended_at) if _may_be_alone(controller, wants) else None,
+        owner_kind=_known_kind(controller) if controller else "",
+        alone=alone(meta, wants, status.phase or "", ended_at) if _may_be_alone(controller, wants) else None,
     )
 
 
 def _may_be_alone(controller: Owner | None, wants: Asked) -> bool:
-    """Whether it may be the top of its chain: it is bare, or of a controller that only the inventory can look for."""
-    return wants.accelerators > 0 and (controller is None or (controller.kind, controller.api_version) not in _BUILT_IN)
+    """Whether it holds accelerators and is the top of its chain: nobody controls it, or nobody who is known."""
+    return wants.accelerators > 0 and (controller is None or not _known_kind(controller))
 
 
-def _alone(meta: ObjectMeta, wants: Asked, phase: str, ended_at: Instant | None) -> Workload:
-    finished = {"Succeeded": Reason.JobCompleted, "Failed": Reason.JobFailed}.get(phase)
-    target = Target(
-        api_version=POD.resource.api_version,
-        kind=POD.resource.kind,
-        namespace=sys.intern(meta.namespace),
-        name=meta.name,
-        uid=meta.uid,
-        resource_version=meta.resource_version,
-        created_at=meta.created_at,
-        suspended=False,
-        restore=None,
-        restore_unreadable="",
-        active=0,
-        ready=0,
-        succeeded=0,
-        failed=0,
-        finished=finished,
-        finished_at=ended_at,
-    )
-    shape = Shape(POD.kind_class, 1, wants, "", unsupported=f"{POD.unsupported}: reported only")
-    return foreign(meta, target, shape)
+def _known_kind(controller: Owner) -> str:
+    """As policies name it; a ReplicaSet is none of them, and belongs to something that is."""
+    found = kind_of(controller.api_version, controller.kind)
+    return found.name if found is not None else _REPLICA_SET if controller.kind == _REPLICA_SET else ""
 
 
 def _bound_at(spec: _Spec, status: _Status, scheduled: Condition | None, created_at: Instant) -> Instant | None:
@@ -218,9 +200,9 @@ class PodStore(Store[Pod]):
             if pod.owner_uid:
                 by_owner.setdefault(pod.owner_uid, []).append(pod)
         owned = {uid: tuple(pods) for uid, pods in by_owner.items()}
-        alone = {uid: pod.alone for uid, pod in items.items() if pod.alone is not None}
+        apart = {uid: pod.alone for uid, pod in items.items() if pod.alone is not None}
         before, self._items = self._items, items
-        self._by_owner, self.alone = owned, alone
+        self._by_owner, self.alone = owned, apart
         for uid in before.keys() - items.keys():
             self._record(before[uid], unseen_since or self._clock(), certain=False)
 

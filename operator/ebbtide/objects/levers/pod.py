@@ -11,5 +11,5 @@ POD: Final = Kind(
     WorkloadKind.Pod,
     PODS,
     KindClass.Neither,
-    unsupported="a pod without an owner cannot be paused: deleted it would be gone",
+    unsupported="a pod without an owner cannot be paused, for deleted it would be gone",
 )

@@ -2,8 +2,9 @@
 
 What runs: the API server, the CRDs of the kinds' own makers (e2e/foreign_crds.py; three are minimal ones of our own),
 and the operator's discovery, stores and writer with the rights of the generated rules. What does not: the controllers
-of other systems. So their pods and the objects between are made here by hand, with the owner references that those
-controllers write, and nothing takes them away when the lever moves: that is proven for the kinds of Kubernetes itself.
+of other systems. So the objects that those would make, down to a Job, StatefulSet, Deployment or pod, are made here by
+hand with the owner references that they write, and nothing takes them away when the lever moves. That pods go and come
+back is proven for the kinds of Kubernetes itself.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ import yaml
 from e2e import foreign_crds
 from e2e.plane import AuditWrite, Plane
 from e2e.plane.audit import service_account
+from e2e.plane.waiting import wait_until
 from e2e.requirements_guard import require
 from ebbtide.cluster import rbac
 from ebbtide.cluster.client import connect
@@ -167,34 +169,45 @@ class Person:
         """All that people wrote and the API server added to it."""
         found = self.get()
         meta = found["metadata"]
-        return {"spec": found["spec"], **{key: meta.get(key, {}) for key in ("labels", "annotations")}}
+        written = {key: dict(meta.get(key, {})) for key in ("labels", "annotations")}
+        written["annotations"].pop("deployment.kubernetes.io/revision", None)  # its controller counts
+        return {"spec": found["spec"], **written}
 
-    def below(self) -> str:
-        """What its controllers would make: objects between, and one pod; the pod's name."""
-        above = self.get()
-        for kind in BETWEEN.get(self.sample.kind, ()):
-            middle = BY_KIND[kind]
-            made = middle.manifest("work-below", ownerReferences=[_reference(above)])
-            if kind == "Job":
-                made["spec"] = {**made["spec"], "suspend": True}  # else its own controller makes pods too
-            if kind in {"StatefulSet", "Deployment"}:
-                made["spec"] = {**made["spec"], "replicas": 0}
-            self.apply(made)
-            above = self.plane.api.get(self._path(middle, "work-below"))
-            if kind == "Deployment":
-                above = self._replica_set(above)
-        spec = {"containers": [container(1)], "nodeName": "gpu-0"}
-        meta = {"name": "hand-made", "ownerReferences": [_reference(above)]}
-        self.apply({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
-        return "hand-made"
+    def below(self) -> int:
+        """What its controllers would make: objects between, and a pod; how many pods there will be.
 
-    def _replica_set(self, deployment: Document) -> Document:
-        path = f"/apis/apps/v1/namespaces/{self.where}/replicasets"
-        while not (found := list(self.plane.api.items(path))):
-            pass
-        assert found[0]["metadata"]["ownerReferences"][0]["uid"] == deployment["metadata"]["uid"]
-        result: Document = found[0]
-        return {"apiVersion": "apps/v1", "kind": "ReplicaSet", **result}
+        From a StatefulSet or Deployment on real controllers make them.
+        """
+        above, between = self.get(), BETWEEN.get(self.sample.kind, ())
+        for kind in between:
+            above = self._made(kind, "work-below", above)
+        if between[-1:] == ("StatefulSet",) and self.sample.kind == "LeaderWorkerSet":
+            path = f"/api/v1/namespaces/{self.where}/pods/work-below-0"
+            leader = wait_until(lambda: self._there(path), "the leader's pod", 30)
+            self._made("StatefulSet", "work-workers", leader)
+            return 2
+        if between[-1:] not in {("StatefulSet",), ("Deployment",)}:
+            spec = {"containers": [container(1)], "nodeName": "gpu-0"}
+            meta = {"name": "hand-made", "ownerReferences": [_reference(above)]}
+            self.apply({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
+        return 1
+
+    def _made(self, kind: str, name: str, above: Document) -> Document:
+        middle = BY_KIND[kind]
+        made = middle.manifest(name, ownerReferences=[_reference(above)])
+        if kind == "Job":
+            made["spec"] = {**made["spec"], "suspend": True}  # else its own controller makes pods too
+        if kind in RUN_BY_KUBERNETES - {"Job"}:
+            template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container(1)]}}
+            selector = {"matchLabels": {"app": name}}
+            made["spec"] = {**made["spec"], "replicas": 1, "selector": selector, "template": template}
+        self.apply(made)
+        found: Document = self.plane.api.get(self._path(middle, name))
+        return found
+
+    def _there(self, path: str) -> Document | None:
+        found: Document = self.plane.api.send("GET", path, check=False)
+        return None if found["kind"] == "Status" else found
 
     def ours(self) -> list[AuditWrite]:
         """Accepted writes of the operator to the object, in order."""
@@ -278,8 +291,8 @@ async def test_its_pods_are_found_through_the_whole_chain(
             await eventually(lambda: len(ours.pods(namespace, "Job")) == 1, "a Job of its own")
             assert ours.pods(namespace, "CronJob") == []
         else:
-            name = person.below()
-            await eventually(lambda: ours.pods(namespace, sample.kind) == [name], "through the chain")
+            count = await asyncio.to_thread(person.below)
+            await eventually(lambda: len(ours.pods(namespace, sample.kind)) == count, "through the chain")
             found = {it.key.kind for it in ours.stores.state().workloads if it.key.namespace == namespace}
             assert found == {sample.kind}, "one workload, whatever lies between"
 
@@ -360,7 +373,8 @@ async def test_a_kind_that_may_not_be_read_or_written_harms_nobody(kinds: Plane,
     kinds.kubectl("create", "rolebinding", namespace, "-n", OPERATIONS, f"--role={OPERATIONS}", subject)
     for kind in ("TFJob", "PaddleJob", "JAXJob"):
         Person(kinds, namespace, BY_KIND[kind]).apply(BY_KIND[kind].manifest())
-    pod = Person(kinds, namespace, BY_KIND["TFJob"]).below()
+    Person(kinds, namespace, BY_KIND["TFJob"]).below()
+    pod = "hand-made"
     async with adapter(kinds.service_account_kubeconfig(namespace, "poor")) as ours:
         await eventually(lambda: ours.find(namespace, "Pod", pod), "its pod is told of")
         unread = ours.find(namespace, "Pod", pod)

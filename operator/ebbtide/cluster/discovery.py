@@ -23,10 +23,20 @@ async def served_kinds(client: Client, before: Mapping[str, Resource]) -> dict[s
     asked: dict[str, frozenset[str] | None] = {}
     found: dict[str, Resource] = {}
     for kind in OPTIONAL:
-        served = await _served(client, kind, versions.get(kind.resource.group, set()), asked, before.get(kind.name))
-        if served is not None:
-            found[kind.name] = served
+        seen = await _served(client, kind, versions.get(kind.resource.group, set()), asked, before.get(kind.name))
+        if seen is not None:
+            found[kind.name] = seen
     return found
+
+
+async def served(client: Client, kind: Kind) -> Resource | None:
+    """One kind as it is served; None: it is not. ApiError where the API server does not answer."""
+    for version in kind.versions:
+        resource = kind.resource.served_as(f"{kind.resource.group}/{version}")
+        plurals = await _plurals(client, resource.api_version)
+        if plurals is not None and resource.plural in plurals:
+            return resource
+    return None
 
 
 async def _served(

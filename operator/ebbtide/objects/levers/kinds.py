@@ -68,7 +68,7 @@ BY_NAME: Final[Mapping[str, Kind]] = {kind.name: kind for kind in KINDS}
 BY_OBJECT: Final[Mapping[tuple[str, str], Kind]] = {(kind.resource.group, kind.resource.kind): kind for kind in KINDS}
 """By API group and kind, as objects and owner references bear them."""
 
-LEVERS: Final[Mapping[str, Lever]] = {kind.name: kind for kind in KINDS if kind.stopped}
+LEVERS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in KINDS if kind.stopped}
 """Kinds that can be stopped."""
 
 

@@ -2,8 +2,8 @@
 
 Each object has a twin in a second namespace, to which its owners do the same and which nobody ever pauses. In the end
 both are the same, the owner's own server-side apply meets no conflict, and the audit log shows what was written. The
-many cases are in tests/property/test_restore.py; these few show that the API server agrees. Every other kind, once each:
-test_kinds.py.
+many cases are in tests/property/test_restore.py; these few show that the API server agrees. Every
+other kind, once each: test_kinds.py.
 """
 
 import asyncio

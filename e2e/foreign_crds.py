@@ -14,6 +14,7 @@ from typing import Any, Final
 import yaml
 
 from e2e.plane import Plane
+from e2e.plane.waiting import wait_until
 
 Document = dict[str, Any]
 
@@ -79,14 +80,23 @@ def crd(kind: str) -> Document:
 
 def install(plane: Plane, *kinds: str) -> None:
     """Create their CRDs and wait until they are served."""
-    path, wanted = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", []
+    path, wanted = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", set()
     for kind in kinds:
         document = crd(kind)
-        wanted.append(f"crd/{document['metadata']['name']}")
+        wanted.add(document["metadata"]["name"])
         answer = plane.api.send("POST", path, document, check=False)
         if answer.get("code") not in {None, 409}:
             raise LookupError(f"the CRD of {kind} is refused: {answer.get('message')}")
-    plane.kubectl("wait", "--for=condition=Established", *wanted, "--timeout=60s")
+
+    def established() -> bool:
+        return wanted <= {it["metadata"]["name"] for it in plane.api.items(path) if _is_established(it)}
+
+    wait_until(established, f"CRDs of {', '.join(kinds)} to be served", 60)
+
+
+def _is_established(document: Document) -> bool:
+    conditions = document.get("status", {}).get("conditions") or ()
+    return any((it["type"], it["status"]) == ("Established", "True") for it in conditions)
 
 
 def _of_module(source: Source, file: str) -> Document:

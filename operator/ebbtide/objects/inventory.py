@@ -97,7 +97,7 @@ class Inventory:
 
     def drop(self, kind: str) -> None:
         """The cluster does not serve that kind any more: its workloads are gone."""
-        if self.kinds.pop(kind, None):
+        if self.kinds.pop(kind, None) is not None:
             self._on_change()
 
     def workload(self, uid: str) -> Workload | None:

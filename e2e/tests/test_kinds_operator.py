@@ -83,7 +83,7 @@ def world(install: Callable[..., Installation]) -> World:
         meta = {
             "name": sample.kind.lower(),
             "namespace": LAB,
-            "annotations": {"e2e.ebbtide.dev/activity": "busy:1m,idle"},
+            "annotations": {"e2e.ebbtide.dev/activity": "busy:6 idle"},
             "ownerReferences": [found.reference(sample.kind)],
         }
         it.apply({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": pod})

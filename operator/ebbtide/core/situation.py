@@ -67,6 +67,7 @@ class Gatherer:
 
     def __init__(self, snapshot: Snapshot, before: Memo | None = None) -> None:
         self._snapshot = snapshot
+        self._unfresh_kinds = snapshot.cluster.unfresh_kinds
         self._archive = Archive(snapshot, before)
 
     def memo(self) -> Memo:
@@ -97,7 +98,7 @@ class Gatherer:
             rule=rules.idle,
             judgement=_whole(judge(gang), workload, facts.pods),
             gang=gang,
-            unfresh=snapshot.cluster.unfresh,
+            unfresh=snapshot.cluster.unfresh or self._unfresh_kinds.get(workload.key.kind, ""),
             lag_seconds=snapshot.settings.tick_seconds,
         )
 

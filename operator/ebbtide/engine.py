@@ -23,7 +23,7 @@ from ebbtide.core.plan import plan
 from ebbtide.core.reason import Reason
 from ebbtide.core.settings import Settings
 from ebbtide.core.snapshot import ClusterState, MetricsHealth, Snapshot
-from ebbtide.core.status import REFRESH_SECONDS, fingerprint, outline, workload_status
+from ebbtide.core.status import REFRESH_SECONDS, fingerprint, is_borne_out, outline, workload_status
 from ebbtide.core.workload import Instant
 from ebbtide.ports import (
     Clock,
@@ -181,7 +181,7 @@ class Engine:
             if action.verb is Verb.Warn:
                 acted.outcomes.append((action, _warned(decision, action)))
                 continue
-            if action.verb is Verb.Forget and not await self._is_noted(decision):
+            if action.verb is Verb.Forget and is_borne_out(decision) and not await self._is_noted(decision):
                 acted.outcomes.append((action, Outcome(OutcomeKind.Conflict, "what its user did is not noted yet")))
                 continue
             acted.outcomes.append((action, await self._cluster.execute(decision, action)))
@@ -260,9 +260,13 @@ class Engine:
         return outcome.kind is OutcomeKind.Done
 
     async def _publish(self, acted: Acted) -> None:
-        """Events about the workload itself; what is done to an object of ours beside it is nobody's news."""
+        """Events about the workload itself; what is done to an object of ours beside it is nobody's news.
+
+        That a human moved a lever is news also where they left no annotation to be removed.
+        """
         for action, result in acted.outcomes:
-            if result.kind is OutcomeKind.Done and action.verb not in HOUSEKEEPING:
+            unneeded = action.verb is Verb.Forget and result.kind is OutcomeKind.Unchanged
+            if (result.kind is OutcomeKind.Done or unneeded) and action.verb not in HOUSEKEEPING:
                 await self._cluster.publish(_event(action, acted.decision.ruled.situation.workload.uid))
 
     async def _write_objects(self, planned: Plan, state: ClusterState) -> int:

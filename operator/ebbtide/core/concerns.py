@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
-from ebbtide.core.breaker import IDLE_REASONS
+from ebbtide.core import attempts
 from ebbtide.core.decision import Action, Actor, Check, Result, Verb
 from ebbtide.core.idle_concern import idle, idle_trace, steps
-from ebbtide.core.intent import LEVER, NEVER_PAUSE, Wish
+from ebbtide.core.intent import LEVER, Wish
+from ebbtide.core.leaving import leaving, long_enough
 from ebbtide.core.lever_concerns import (
     kind_of,
     lever_ours,
@@ -28,7 +29,6 @@ from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import Ruling, act, command_target, known_reason
 from ebbtide.core.situation import Situation
 from ebbtide.core.timestamps import stamp
-from ebbtide.core.workload import Instant
 
 Concern: TypeAlias = Callable[[Situation], Ruling | None]
 
@@ -100,13 +100,16 @@ def human_stop(situation: Situation) -> Ruling | None:
     if situation.target is None:
         actions = (replace(act(situation, Verb.Create, Reason.PausedByUser, said, Actor.User), suspended=True),)
     elif not situation.target.suspended:
+        if attempts.made(situation, attempts.by_word(situation, Verb.Pause)) >= attempts.MOST:
+            message = f"{said}, and {attempts.MOST} times somebody has started it again: left running until either ends"
+            return attempts.conflict(situation, "human_stop", message)
         actions = (act(situation, Verb.Pause, Reason.PausedByUser, said, Actor.User),)
     return Ruling("human_stop", Reason.PausedByUser, said, actions)
 
 
 def human_run(situation: Situation) -> Ruling | None:
     """No human asked it to run."""
-    if situation.word.wish is not Wish.Run or _moved_twice(situation):
+    if situation.word.wish is not Wish.Run or _is_older_word(situation):
         return None
     if (cannot := startable(situation)) is not None:
         return cannot
@@ -128,7 +131,7 @@ def policy_stays(situation: Situation) -> Ruling | None:
     """What a policy paused is still governed by an enforcing policy."""
     if not situation.paused_by_us or situation.unfresh:
         return None
-    why = _leaving(situation)
+    why = leaving(situation, situation.pause_reason)
     if not why:
         return None
     resume = act(situation, Verb.Resume, Reason.PolicyRemoved, why)
@@ -140,7 +143,7 @@ def not_paused(situation: Situation) -> Ruling | None:
     if not situation.paused_by_us or situation.target is None or situation.target.restore is None:
         return None
     since, reason = situation.target.restore.at, known_reason(situation.pause_reason)
-    again = _resume_after(situation, since)
+    again = long_enough(situation, since)
     if again:
         resume = act(situation, Verb.Resume, reason, again)
         return Ruling("not_paused", reason, again, (resume,))
@@ -197,30 +200,16 @@ def _unseen_pods(situation: Situation) -> str:
     return f"its {kind_of(situation)} has {counted} active pods, {known} of them are known" if known < counted else ""
 
 
-def _leaving(situation: Situation) -> str:
-    if situation.word.wish is Wish.Keep and situation.word.request.endswith(NEVER_PAUSE):
-        return "it must never be paused (ebbtide.dev/never-pause)"
-    policy = situation.governing.policy
-    if policy is None:
-        return f"no policy governs it any more ({situation.governing.message})"
-    if not situation.governing.enforce:
-        return f"{situation.governing.reference} does not enforce any more"
-    if situation.pause_reason in IDLE_REASONS and policy.spec is not None and policy.spec.idle is None:
-        return f"{situation.governing.reference} lost its idle section"
-    return ""
+def _is_older_word(situation: Situation) -> bool:
+    """It was stopped again after it was started on that very word: the newer word counts, whoever says it.
 
-
-def _resume_after(situation: Situation, since: Instant) -> str:
-    policy = situation.governing.policy
-    section = policy.spec.idle if policy and policy.spec else None
-    if section is None or not section.resume_after_seconds or situation.now - since < section.resume_after_seconds:
-        return ""
-    return f"paused for {section.resume_after_seconds} s, as long as idle.resumeAfterSeconds allows"
-
-
-def _moved_twice(situation: Situation) -> bool:
-    """Who un-suspended it by hand did not ask us to start it: where it is suspended again, that is the newer word."""
-    return situation.word.request == LEVER and situation.target is not None and situation.target.suspended
+    Who un-suspended it by hand did not ask us to start it at all.
+    """
+    target = situation.target
+    if target is None or not target.suspended:
+        return False
+    was_served = attempts.made(situation, attempts.by_word(situation, Verb.Resume)) > 0
+    return situation.word.request == LEVER or (target.restore is None and was_served)
 
 
 def _ensure_running(situation: Situation, message: str) -> tuple[Action, ...]:

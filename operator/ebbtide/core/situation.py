@@ -47,10 +47,15 @@ class Situation(Struct, frozen=True, gc=False):
         return self.target.restore.reason if self.paused_by_us and self.target and self.target.restore else ""
 
     @property
+    def is_respecified(self) -> bool:
+        """Its spec is another one than when status was written."""
+        return _is_changed(self.workload)
+
+    @property
     def reverts(self) -> int:
         """How often our pauses were undone; forgotten when its spec or the policy changes."""
         pause, policy = self.workload.memory.pause, self.governing.policy
-        if pause is None or _is_changed(self.workload):
+        if pause is None or self.is_respecified:
             return 0
         return 0 if policy is not None and _is_news(policy.conditions, policy.generation) else pause.reverts
 

@@ -201,6 +201,17 @@ class PauseRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempts:
+    """status.attempts: what was done last to the lever, and how often in a row; see core.attempts."""
+
+    request: str
+    """What was done and on whose word, such as Pause/Paused."""
+    count: int
+    since: Instant
+    """When the first of them was done."""
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What status remembers between ticks; losing it costs a new warning, nothing else."""
 
@@ -208,6 +219,7 @@ class Memory:
     idle_since: Instant | None = None
     warned_at: Instant | None = None
     pause: PauseRecord | None = None
+    attempts: Attempts | None = None
     override_until: Instant | None = None
     """End of the last veto or override in force; in the past: the idle clock starts there."""
     override_request: str = ""

@@ -9,7 +9,7 @@ import msgspec
 
 from ebbtide.api.fields import parse_timestamp
 from ebbtide.core.status import fingerprint
-from ebbtide.core.workload import Instant, Memory, PauseRecord, StoredCondition
+from ebbtide.core.workload import Attempts, Instant, Memory, PauseRecord, StoredCondition
 
 
 def memory(status: Mapping[str, Any]) -> Memory:
@@ -20,6 +20,7 @@ def memory(status: Mapping[str, Any]) -> Memory:
         idle_since=_time(idle, "since"),
         warned_at=_time(idle, "warnedAt"),
         pause=_pause(_part(status, "pause")),
+        attempts=_attempts(_part(status, "attempts")),
         override_until=_time(override, "until"),
         override_request=_text(override, "request"),
         would_be=_would_be(_part(status, "wouldBe")),
@@ -78,6 +79,11 @@ def _pause(stored: Mapping[str, Any]) -> PauseRecord | None:
         original=_text(stored, "original"),
         evidence=msgspec.json.encode(evidence).decode() if (evidence := stored.get("evidence")) else "",
     )
+
+
+def _attempts(stored: Mapping[str, Any]) -> Attempts | None:
+    since = _time(stored, "since")
+    return None if since is None else Attempts(_text(stored, "request"), _count(stored, "count", 1), since)
 
 
 def _would_be(stored: Mapping[str, Any]) -> tuple[str, str, Instant] | None:

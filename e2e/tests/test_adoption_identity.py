@@ -2,7 +2,8 @@
 
 Each object has a twin in a second namespace, to which its owners do the same and which nobody ever pauses. In the end
 both are the same, the owner's own server-side apply meets no conflict, and the audit log shows what was written. The
-many cases are in tests/property/test_restore.py; these few show that the API server agrees.
+many cases are in tests/property/test_restore.py; these few show that the API server agrees. Every
+other kind, once each: test_kinds.py.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from ebbtide.cluster.client import connect
 from ebbtide.core.decision import Action, Verb
 from ebbtide.core.reason import Reason
 from ebbtide.core.workload import Workload
-from ebbtide.objects.executor import LEVERS, Executor
+from ebbtide.objects.executor import Executor
 from ebbtide.objects.views_deployment import decode_deployment
 from ebbtide.objects.views_job import decode_job
 from ebbtide.ports import OutcomeKind
@@ -148,7 +149,7 @@ async def act(by: Executor, pair: Pair, verb: Verb) -> None:
 
 
 @pytest.mark.parametrize("case", range(CASES))
-@pytest.mark.parametrize("kind", sorted(LEVERS))
+@pytest.mark.parametrize("kind", sorted(LEVER))
 async def test_its_owners_find_what_they_made(plane: Plane, spaces: tuple[str, str], kind: str, case: int) -> None:
     chosen = random.Random(f"{kind}{case}")
     pair, running = Pair(plane, kind, spaces), chosen.choice([1, 3, None] if kind == "Deployment" else [False, None])

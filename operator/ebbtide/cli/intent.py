@@ -14,7 +14,12 @@ from ebbtide.cli.flags import Scope
 from ebbtide.cli.printers.objects import print_object
 from ebbtide.cli.reference import Reference, parse
 from ebbtide.cli.workload import Workload
-from ebbtide.objects.resources import ADOPTED_WORKLOADS
+from ebbtide.cluster.discovery import served
+from ebbtide.objects.errors import ApiError
+from ebbtide.objects.levers.cron_job import CRON_JOB
+from ebbtide.objects.levers.kind import Kind
+from ebbtide.objects.levers.kinds import kind_of
+from ebbtide.objects.resources import ADOPTED_WORKLOADS, Resource
 
 Annotations = Mapping[str, str | None]
 """Annotation key to value; None removes it."""
@@ -64,12 +69,17 @@ class Request:
     def write(self, connection: Connection, before: Workload, annotations: Annotations) -> Said:
         """One merge patch."""
         body = {"metadata": {"annotations": dict(annotations)}}
-        after = connection.merge_patch(self.reference.resource, before.namespace, before.name, body)
+        resource = self.reference.resource
+        if before.target is not None:
+            resource = resource.served_as(before.target["apiVersion"])
+        after = connection.merge_patch(resource, before.namespace, before.name, body)
         return Said(self.reference, before.namespace, before, after, self.environment.program)
 
     def read(self, connection: Connection) -> Workload:
         """The workload as it is; a Failure where there is none, BadInput where another object is the workload."""
         resource, namespace, name = self.reference.resource, self.scope.of(connection), self.reference.name
+        if self.reference.kind is not None:
+            resource = _served(connection, self.reference.kind)
         found = connection.get(resource, namespace, name)
         if not self.reference.is_adopted:
             return Workload(found)
@@ -80,11 +90,28 @@ class Request:
         return Workload.adopted({"apiVersion": resource.api_version, "kind": resource.kind, **found}, told)
 
 
+def _served(connection: Connection, kind: Kind) -> Resource:
+    """In the version that the cluster has; where that cannot be seen, as it usually is."""
+    if not kind.older:
+        return kind.resource
+    try:
+        return connection.ask(lambda client: served(client, kind)) or kind.resource
+    except ApiError:
+        return kind.resource
+
+
 def _owner(document: Object) -> str:
-    """KIND/NAME of the object of one of our kinds that controls it; empty where there is none."""
+    """KIND/NAME of the supported object that controls it, and is told of instead; empty where there is none."""
     owners = document.get("metadata", {}).get("ownerReferences") or ()
-    ours = (one for one in owners if one.get("controller") and one.get("apiVersion", "").startswith(f"{GROUP}/"))
-    return next((f"{one['kind'].lower()}/{one['name']}" for one in ours), "")
+    controller = next((one for one in owners if one.get("controller")), None)
+    if controller is None:
+        return ""
+    version, kind = str(controller.get("apiVersion", "")), str(controller.get("kind", ""))
+    known = kind_of(version, kind)
+    if version.startswith(f"{GROUP}/"):
+        return f"{kind.lower()}/{controller['name']}"
+    # A Job of a CronJob is its own workload.
+    return f"{known.name.lower()}/{controller['name']}" if known is not None and known is not CRON_JOB else ""
 
 
 def tell(said: Said, form: str, *sentences: str) -> None:

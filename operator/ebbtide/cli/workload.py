@@ -8,12 +8,12 @@ from typing import Any, Final
 from ebbtide.api import labels
 from ebbtide.cli import moment
 from ebbtide.cli.environment import Object
+from ebbtide.core.workload import KindClass
+from ebbtide.objects.levers.kind import Kind, part
+from ebbtide.objects.levers.kinds import kind_of
 
 NONE: Final = "-"
 NO_CHECKPOINT: Final = "None"
-RUN_TO_COMPLETION: Final = frozenset({"Job"})
-"""Adopted kinds that lose what they have done unless they say otherwise; those that serve have nothing to lose."""
-_ENDS: Final = {"Complete": "JobCompleted", "Failed": "JobFailed"}
 IDLE: Final = frozenset({"Idle", "NeverUsed"})
 
 
@@ -47,8 +47,18 @@ class Workload:
 
     @property
     def kind(self) -> str:
-        """Its kind."""
+        """Its kind, as policies name it."""
+        known = self._known
+        return str(known.name if known is not None else self._own_kind)
+
+    @property
+    def _own_kind(self) -> str:
         return str(_at(self.raw, "spec", "targetRef", "kind") or self.raw.get("kind") or "TrainingJob")
+
+    @property
+    def _known(self) -> Kind | None:
+        """How an adopted kind ends and what it loses; None for ours, and for one that a newer operator knows."""
+        return kind_of(str(_at(self.raw, "spec", "targetRef", "apiVersion") or ""), self._own_kind)
 
     @property
     def group(self) -> str:
@@ -64,7 +74,7 @@ class Workload:
     @property
     def full_word(self) -> str:
         """As `kubectl -o name` writes it."""
-        return f"{self.kind.lower()}{'.' if self.group else ''}{self.group}/{self.name}"
+        return f"{self._own_kind.lower()}{'.' if self.group else ''}{self.group}/{self.name}"
 
     @property
     def namespace(self) -> str:
@@ -97,7 +107,9 @@ class Workload:
         if not self.is_adopted:
             mode = _at(self.raw, "spec", "checkpoint", "mode") or NO_CHECKPOINT
             return "spec.checkpoint.mode None" if mode == NO_CHECKPOINT else ""
-        said = self.annotations.get(labels.CHECKPOINT, NO_CHECKPOINT if self.kind in RUN_TO_COMPLETION else "")
+        known = self._known
+        loses = known is not None and known.kind_class is KindClass.RunToCompletion and known.stopped
+        said = self.annotations.get(labels.CHECKPOINT, NO_CHECKPOINT if loses else "")
         return f"annotation {labels.CHECKPOINT}" if said == NO_CHECKPOINT else ""
 
     def text(self, *path: str) -> str:
@@ -150,12 +162,16 @@ class Workload:
 
     @property
     def _end(self) -> str:
-        """How an adopted Job says itself that it ended; empty while it has not, and for everything else."""
-        conditions = _at(self.target or {}, "status", "conditions") if self.kind in RUN_TO_COMPLETION else None
-        for one in conditions if isinstance(conditions, list) else []:
-            if one.get("status") == "True" and one.get("type") in _ENDS:
-                return _ENDS[one["type"]]
-        return ""
+        """How an adopted one says itself that it ended; empty while it has not, and for what never does."""
+        known = self._known
+        end = known.ended(part(self.target, "status")) if known is not None and self.target else None
+        return str(end.reason) if end is not None else ""
+
+    @property
+    def unsupported(self) -> str:
+        """Why nobody can pause it; empty where somebody can."""
+        known = self._known
+        return known.unsupported if known is not None else ""
 
     @property
     def policy(self) -> str:

@@ -23,6 +23,7 @@ Decode: TypeAlias = Callable[[Json], tuple[str, T]]
 """One object's JSON to its UID and what is kept of it. Any exception: the object is logged and left out."""
 
 _log = logging.getLogger(__name__)
+_FORBIDDEN: Final = 403
 _EVENTS_PER_TURN: Final = 64
 """At 20-60 µs an event this gives the loop back after a few milliseconds even in a burst."""
 
@@ -96,6 +97,8 @@ class Reflector(Generic[T]):
         self.problem = ""
         """Why nothing is heard, with the remedy; empty when all is well."""
         self.last_heard_at: Instant | None = None
+        self.denied = False
+        """The API server answers that it may not be read."""
         self.skipped = 0
         """Objects of the last list, and since, that could not be read."""
         self._client, self._decode, self.sink = client, decode, sink
@@ -121,6 +124,7 @@ class Reflector(Generic[T]):
                 await self._list()
                 await self._follow()
             except ApiError as error:
+                self.denied = error.status == _FORBIDDEN
                 await self._recover(reading_problem(self.resource, error))
             except Exception as error:  # noqa: BLE001 - a reflector that ends is a store that lies
                 _log.exception("reading %s failed unexpectedly", self.resource.full_name)
@@ -176,7 +180,7 @@ class Reflector(Generic[T]):
 
     def _heard(self) -> None:
         self.last_heard_at = self._clock()
-        self.problem = ""
+        self.problem, self.denied = "", False
 
     def _take(self, line: bytes) -> None:
         try:

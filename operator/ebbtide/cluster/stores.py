@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from ebbtide.cluster.client import Client
+from ebbtide.cluster.kind_reflectors import LOOK_SECONDS, KindReflectors
 from ebbtide.cluster.reflector import DEFAULT_TIMING, Decode, Reflector, Sink, Timing
 from ebbtide.core.snapshot import ClusterState
 from ebbtide.core.workload import Instant
@@ -26,7 +27,10 @@ FRESH_SECONDS: Final = 300.0
 
 
 class Stores:
-    """The inventory and what fills it. `run` keeps it warm for ever; `state` costs no request."""
+    """The inventory and what fills it. `run` keeps it warm for ever; `state` costs no request.
+
+    Further kinds of workload come and go (`kinds`): none of them holds up the others.
+    """
 
     def __init__(
         self,
@@ -36,6 +40,7 @@ class Stores:
         lease_name: str,
         clock: Callable[[], Instant] = time.time,
         timing: Timing = DEFAULT_TIMING,
+        look_seconds: float = LOOK_SECONDS,
         on_change: Callable[[], None] = lambda: None,
         on_lease: Callable[[], None] = lambda: None,
     ) -> None:
@@ -61,30 +66,35 @@ class Stores:
             kept(resources.PRICE_CATALOGS, decode_catalog, seen.catalogs),
             kept(resources.LEASES, decode_breaker, seen.breaker, on_change=on_lease, **lease),
         )
+        self.kinds = KindReflectors(client, seen, kept, look_seconds=look_seconds)
 
     async def run(self) -> None:
         """Keep everything warm until cancelled."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self.kinds.run(), name="kinds of workload")
             for reflector in self.reflectors:
                 group.create_task(reflector.run(), name=f"reflector {reflector.resource.full_name}")
 
     @property
     def synced(self) -> bool:
         """Every kind has been listed once."""
-        return all(reflector.synced for reflector in self.reflectors)
+        return all(reflector.synced for reflector in self.reflectors) and self.kinds.synced
 
     async def wait_synced(self) -> None:
         """Return once every kind has been listed; with a CRD missing that is never, see `problems`."""
         for reflector in self.reflectors:
             await reflector.wait_synced()
+        await self.kinds.wait_synced()
 
     @property
     def problems(self) -> tuple[str, ...]:
         """What cannot be read now, each with its remedy."""
-        return tuple(reflector.problem for reflector in self.reflectors if reflector.problem)
+        own = tuple(reflector.problem for reflector in self.reflectors if reflector.problem)
+        return (*own, *self.kinds.problems)
 
     def unfresh(self) -> str:
-        """Which store is unsynced or too old to act on; empty when all are fresh."""
+        """Which store is unsynced or too old to act on; empty when all are fresh. Further kinds: `inventory.old`."""
+        self.kinds.tell(self._stale)
         return next((problem for reflector in self.reflectors if (problem := self._stale(reflector))), "")
 
     def state(self) -> ClusterState:

@@ -98,6 +98,8 @@ def _discarded(situation: Situation) -> tuple[Reason, str] | None:
     if _is_past(situation):
         ended = situation.target.finished if situation.target else None
         return ended or Reason.JobCompleted, "it finished more than 24 hours ago"
+    if situation.workload.part_of:
+        return Reason.Superseded, f"it is part of {situation.workload.part_of}, which is told of instead"
     if _is_wanted(situation) or _pause_lingers(situation):
         return None
     return Reason.NoPolicy, "no policy selects it any more, and nothing of Ebbtide is left on it"

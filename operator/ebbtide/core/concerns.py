@@ -74,8 +74,8 @@ def unprotected(situation: Situation) -> Ruling | None:
 
 def supported(situation: Situation) -> Ruling | None:
     """It is of a kind that can be paused."""
-    why = situation.workload.unsupported
-    return Ruling("supported", Reason.UnsupportedKind, why, refused=Reason.UnsupportedKind) if why else None
+    why, reason = situation.workload.unsupported, situation.workload.unsupported_reason
+    return Ruling("supported", reason, why, refused=reason) if why else None
 
 
 def unqueued(situation: Situation) -> Ruling | None:

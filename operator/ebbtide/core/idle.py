@@ -136,6 +136,12 @@ def _no_request_signal(workload: Workload, idle: IdleSection) -> Refusal | None:
 def _scratch_at_stake(workload: Workload) -> Refusal | None:
     if not workload.scratch:
         return None
+    if workload.kind_class is KindClass.Neither:
+        said = (
+            "a pause ends what somebody works on in it, and what is in memory is lost: warned, never paused; annotate "
+            "it with ebbtide.dev/checkpoint: Stateless if it can do without"
+        )
+        return Refusal(Reason.NoCheckpoint, said)
     said = (
         "its pods keep data in an emptyDir, which a pause deletes: warned, never paused; annotate it with "
         "ebbtide.dev/checkpoint: Stateless if it can do without"

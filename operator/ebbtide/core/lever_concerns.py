@@ -13,9 +13,12 @@ from ebbtide.core.timestamps import stamp
 
 MAX_REVERTS: Final = 3
 """The third time a human or controller undoes a pause within a day, we stop (design: "A human moved the lever")."""
-COUNTED: Final = frozenset({"Deployment"})
+COUNTED: Final = frozenset({"Deployment", "StatefulSet", "LeaderWorkerSet"})
 """Kinds whose lever is a number: started without a stored original, nobody knows how many it should be."""
-_STOPPED_BY_OTHERS: Final = {"Deployment": "was scaled to 0 by somebody else", "Job": "was suspended by somebody else"}
+_STOPPED_BY_OTHERS: Final = {
+    **dict.fromkeys(COUNTED, "was scaled to 0 by somebody else"),
+    **dict.fromkeys(("ScaledObject", "Notebook", "Workspace", "InferenceService"), "was stopped by somebody else"),
+}
 
 
 def kind_of(situation: Situation) -> str:
@@ -125,5 +128,5 @@ def lever_ours(situation: Situation) -> Ruling | None:
         return None
     if target.restore_unreadable:
         return Ruling("lever_ours", Reason.RestoreSkipped, f"{target.restore_unreadable}: left as it is")
-    how = _STOPPED_BY_OTHERS.get(target.kind, "was stopped by somebody else")
+    how = _STOPPED_BY_OTHERS.get(target.kind, "was suspended by somebody else")
     return Ruling("lever_ours", Reason.PausedByUser, f"the {target.kind} {how}: left as it is")

@@ -65,6 +65,7 @@ class Gatherer:
 
     def __init__(self, snapshot: Snapshot, before: Memo | None = None) -> None:
         self._snapshot = snapshot
+        self._unfresh_kinds = snapshot.cluster.unfresh_kinds
         self._archive = Archive(snapshot, before)
 
     def memo(self) -> Memo:
@@ -93,7 +94,7 @@ class Gatherer:
             rule=rules.idle,
             judgement=judge(gang),
             gang=gang,
-            unfresh=snapshot.cluster.unfresh,
+            unfresh=snapshot.cluster.unfresh or self._unfresh_kinds.get(workload.key.kind, ""),
         )
 
     def _gang(self, facts: Facts, floor: Instant | None) -> Gang:

@@ -78,6 +78,8 @@ class ClusterState:
     breaker: Breaker
     unfresh: str = ""
     """Which store is unsynced or too old to act on; empty when all are fresh."""
+    unfresh_kinds: Mapping[str, str] = field(default_factory=dict)
+    """Kinds of workload whose own store is too old to act on, by name: why. The others are served all the same."""
 
 
 @dataclass(frozen=True, slots=True)

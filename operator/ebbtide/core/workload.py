@@ -76,6 +76,10 @@ class Pod:
     unschedulable: bool
     checkpointed_at: Instant | None
     attribution: Attribution
+    owner_kind: str = ""
+    """Kind of its controller as policies name it, or ReplicaSet; empty: bare, or of a controller that nobody knows."""
+    alone: "Workload | None" = None
+    """The workload that it is itself, where it holds accelerators and is bare or of an unknown controller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,9 +287,19 @@ class Workload:
     status_object: StatusObject | None = None
     """None: its AdoptedWorkload is not created yet."""
     unsupported: str = ""
-    """Why Ebbtide only reports it: "controlled by JobSet x, ..."; empty when it can be paused."""
+    """Why Ebbtide only reports it: "controlled by Rollout x, ..."; empty when it can be paused."""
+    unsupported_reason: Reason = Reason.UnsupportedKind
+    """UnsupportedKind, or PermissionDenied where the kind that could be paused may not be read."""
+    controller_uid: str = ""
+    """UID of the controller, where that is neither of a kind of ours nor a CronJob."""
+    controller_kind: str = ""
+    """Kind of that controller as policies name it; empty where it is of none of the supported kinds."""
+    scales: WorkloadKey | None = None
+    """A ScaledObject: what it scales, and so stands for."""
+    part_of: str = ""
+    """Kind/name of the workload that it belongs to and that is told of instead; empty: it is one itself."""
     scratch: bool = False
-    """Its pods have an emptyDir, and it is of a kind whose pods come back without one's content."""
+    """A pause loses what nobody expects to lose: the content of an emptyDir, what somebody works on in memory."""
     checkpointed_at: Instant | None = None
     """The annotation ebbtide.dev/checkpointed-at of the workload itself."""
     spec_hash: str = ""

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from ebbtide.core.workload import Instant
-from ebbtide.objects.resources import BY_KIND, EVENTS
+from ebbtide.objects.levers.kinds import resource_of
+from ebbtide.objects.resources import EVENTS
 from ebbtide.ports import EventNote
 
 REPEAT_SECONDS: Final = 120.0
@@ -42,7 +43,7 @@ def event(note: EventNote, now: Instant, instance: str) -> dict[str, Any]:
     """An events.k8s.io/v1 Event. The name is unique per object and microsecond, as client-go makes it."""
     namespace = note.workload.namespace or CLUSTER_SCOPED_NAMESPACE
     moment = datetime.fromtimestamp(now, UTC)
-    resource = BY_KIND.get(note.workload.kind)
+    resource = resource_of(note.workload.kind)
     return {
         "apiVersion": EVENTS.api_version,
         "kind": EVENTS.kind,
@@ -54,7 +55,7 @@ def event(note: EventNote, now: Instant, instance: str) -> dict[str, Any]:
         "note": _shortened(note.message),
         "regarding": {
             "apiVersion": resource.api_version if resource else "",
-            "kind": note.workload.kind,
+            "kind": resource.kind if resource else note.workload.kind,
             "namespace": note.workload.namespace,
             "name": note.workload.name,
             "uid": note.uid,

@@ -21,13 +21,12 @@ from ebbtide.objects.events import Repeats, event
 from ebbtide.objects.inventory import wish
 from ebbtide.objects.labelling import PodLabels, missing_labels
 from ebbtide.objects.levers import patches
-from ebbtide.objects.levers.deployment import DeploymentLever
-from ebbtide.objects.levers.job import JobLever
+from ebbtide.objects.levers.kinds import lever_of
 from ebbtide.objects.levers.lever import Lever
 from ebbtide.objects.levers.patches import Note, Step
 from ebbtide.objects.patching import MANAGER, Patching
 from ebbtide.objects.register import Register
-from ebbtide.objects.resources import BY_KIND, DEPLOYMENTS, EVENTS, JOBS, LEASES, SERVICES, TRAINING_JOBS, Resource
+from ebbtide.objects.resources import BY_KIND, EVENTS, JOBS, LEASES, SERVICES, TRAINING_JOBS, Resource
 from ebbtide.objects.training_job import owned
 from ebbtide.objects.views_meta import rfc3339
 from ebbtide.objects.views_training_job import decode_training_job
@@ -35,8 +34,6 @@ from ebbtide.objects.writing import CrashPoint, Gate, NotLeaderError, TokenBucke
 from ebbtide.ports import EventNote, Leadership, Outcome, OutcomeKind, StatusWrite
 
 STATUS_MANAGER: Final = "ebbtide-status"
-
-LEVERS: Final[Mapping[str, Lever]] = {JOBS.kind: JobLever(), DEPLOYMENTS.kind: DeploymentLever()}
 
 _log = logging.getLogger(__name__)
 
@@ -176,14 +173,17 @@ class Executor:
         target = workload.target
         if target is None:
             return outcomes.conflict(f"{workload.key} has no {JOBS.kind} yet")
-        lever = LEVERS[target.kind]
-        document = await self._client.get(lever.resource, target.namespace, target.name)
+        lever = lever_of(target)
+        if lever is None:
+            return outcomes.rejected(f"{target.kind} {target.name} has no lever that Ebbtide knows")
+        resource = lever.resource.served_as(target.api_version)
+        document = await self._client.get(resource, target.namespace, target.name)
         if changed := _changed(document, target):
             return outcomes.conflict(changed)
         planned = step(document, lever)
         if not planned.patch:
             return (outcomes.rejected if planned.refused else outcomes.unchanged)(planned.message)
-        await self._patching.move(lever.resource, document, planned)
+        await self._patching.move(resource, document, planned)
         return Outcome(OutcomeKind.Done, planned.message)
 
     async def _keep_house(self, action: Action, workload: Workload) -> Outcome:

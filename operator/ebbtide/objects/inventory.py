@@ -1,19 +1,25 @@
 """All that is known of the cluster, and the picture of it that one tick looks at."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 
 from ebbtide.api.cost_policy import Include
 from ebbtide.core.adoption import DISCARD_SECONDS
 from ebbtide.core.snapshot import Catalog, ClusterState, Policy
 from ebbtide.core.workload import Breaker, Instant, Namespace, Node, Pod, Workload
+from ebbtide.objects.family import Family
+from ebbtide.objects.joining import Variants, as_part, of_kind, unread, whose
+from ebbtide.objects.levers.scaled_object import SCALED_OBJECT
+from ebbtide.objects.scaling import Scaling, whole
 from ebbtide.objects.store import Store
 from ebbtide.objects.views_adopted import AdoptedStore, Record
-from ebbtide.objects.views_deployment import DeploymentStore, ReplicaSetStore
-from ebbtide.objects.views_foreign import is_candidate, told
+from ebbtide.objects.views_deployment import ReplicaSetStore
+from ebbtide.objects.views_foreign import SeedStore, is_candidate, told
 from ebbtide.objects.views_job import JobStore, OwnedJob, is_predecessors
+from ebbtide.objects.views_lone_pod import of_unread
 from ebbtide.objects.views_pod import PodStore
 
 
@@ -50,7 +56,13 @@ class Inventory:
         self._clock = clock
         self.pods = PodStore(clock)
         self.jobs = JobStore(on_change)
-        self.deployments = DeploymentStore(on_change)
+        self.deployments = SeedStore(on_change)
+        self.kinds: dict[str, SeedStore] = {}
+        """Further kinds of workload by the name that policies give them: those that the cluster serves."""
+        self.denied: Mapping[str, str] = {}
+        """Kinds that the cluster serves and that may not be read: by that name, why."""
+        self.old: Mapping[str, str] = {}
+        """Kinds of which nothing was heard for too long to act on: by that name, why."""
         self.replica_sets = ReplicaSetStore()
         self.nodes: Store[Node] = Store()
         self.namespaces: Store[Namespace] = Store()
@@ -60,6 +72,7 @@ class Inventory:
         self.cluster_policies: Store[Policy] = Store()
         self.catalogs: Store[Catalog] = Store()
         self.breaker: Store[Breaker] = Store()
+        self._on_change, self._variants = on_change, Variants()
         self._joined: dict[str, tuple[Workload, OwnedJob | Record | None, Workload]] = {}
 
     def state(self, unfresh: str = "") -> ClusterState:
@@ -75,12 +88,22 @@ class Inventory:
             catalogs=list(self.catalogs.values()),
             breaker=next(iter(self.breaker.values()), Breaker()),
             unfresh=unfresh,
+            unfresh_kinds=self.old,
         )
 
+    def serve(self, kind: str) -> SeedStore:
+        """A store for objects of a further kind, from now on."""
+        return self.kinds.setdefault(kind, SeedStore(self._on_change))
+
+    def drop(self, kind: str) -> None:
+        """The cluster does not serve that kind any more: its workloads are gone."""
+        if self.kinds.pop(kind, None):
+            self._on_change()
+
     def workload(self, uid: str) -> Workload | None:
-        """One workload as it is known this very moment, without what other stores say of it."""
-        job = self.jobs.get(uid)
-        return self.training_jobs.get(uid) or (job.foreign if job else None) or self.deployments.get(uid)
+        """One workload as it is known this very moment, without what its AdoptedWorkload says."""
+        found = self.training_jobs.get(uid) or self._seed(uid) or self.pods.alone.get(uid)
+        return self._with_target(found) if found is not None and found.scales is not None else found
 
     def policy(self, uid: str) -> Policy | None:
         """One policy as it is known this very moment."""
@@ -113,36 +136,79 @@ class Inventory:
 
     def _foreign(self, before: "_Joined") -> Iterator[tuple[Workload, tuple[Pod, ...]]]:
         """Jobs and Deployments of others that somebody may want judged, each with what was told of it."""
-        for seed in self._candidates():
+        parts = (seed for seed in self._seeds() if seed.controller_uid)
+        family = Family(parts, self.pods, self.replica_sets, self._seed)
+        scaling = Scaling(self._scaled_objects(), self._seeds())
+        for seed, pods in self._candidates(family, scaling):
             record = self.adopted.about(seed.uid)
             entry = before.get(seed.uid)
             if entry is None or entry[0] is not seed or entry[1] is not record:
                 known = told(seed, record, self._clock()) if record else seed
                 entry = (seed, record, known)
             self._joined[seed.uid] = entry
-            yield entry[2], self._pods_below(seed)
+            yield entry[2], family.pods_below(seed.uid) if pods is None else pods
 
-    def _candidates(self) -> Iterator[Workload]:
-        """A cluster has many Jobs and Deployments, and most of them are nobody's concern here."""
+    def _candidates(self, family: Family, scaling: Scaling) -> "Iterator[tuple[Workload, tuple[Pod, ...] | None]]":
+        """A cluster has many Jobs and Deployments, and most of them are nobody's concern here.
+
+        With their pods where these had to be looked at.
+        """
         everything = any(it.spec is not None and it.spec.include is Include.AllWorkloads for it in self._policies())
-        jobs: Iterable[Workload] = (job.foreign for job in self.jobs.values() if job.foreign is not None)
-        for seed in chain(jobs, self.deployments.values()):
-            is_open = (everything or is_candidate(seed)) and not self._is_long_finished(seed)
-            if is_open or self.adopted.about(seed.uid) is not None:
-                yield seed
+        self._variants.begin()
+        for found in self._seeds():
+            seed, pods = found, None
+            is_told = self.adopted.about(seed.uid) is not None
+            top = whose(seed, family, scaling) if seed.controller_uid or scaling else None
+            if top is not None:
+                if is_told:
+                    yield as_part(seed, top, self._variants), None
+                continue
+            if seed.key.kind in self.kinds:
+                seed, pods = of_kind(seed, family, scaling, self._variants, self.adopted.about(seed.uid))
+            if why := self.denied and (self.denied.get(seed.key.kind) or self.denied.get(seed.controller_kind)):
+                seed = unread(seed, why, self._variants)
+            if is_told or ((everything or is_candidate(seed)) and not self._is_long_finished(seed)):
+                yield seed, pods
+        yield from self._pods_alone(family, scaling)
+
+    def _pods_alone(self, family: Family, scaling: Scaling) -> "Iterator[tuple[Workload, tuple[Pod, ...] | None]]":
+        """Pods that no workload has."""
+        for uid, seed in self.pods.alone.items():
+            pod = self.pods.get(uid)
+            is_told = self.adopted.about(uid) is not None
+            top = whose(seed, family, scaling) if seed.controller_uid else None
+            if pod is None or (not is_told and (top is not None or self._is_long_finished(seed))):
+                continue
+            yield as_part(seed, top, self._variants) if top is not None else seed, (pod,)
+        for pod in self.pods.values() if self.denied else ():
+            why = self.denied.get(pod.owner_kind)
+            if why and pod.accelerators and pod.ended_at is None and family.top(pod.owner_uid) is None:
+                yield self._variants.kept("pod", pod, why, partial(of_unread, pod, why)), (pod,)
+
+    def _seeds(self) -> Iterator[Workload]:
+        """Objects of others that may be workloads; pods apart."""
+        jobs = (job.foreign for job in self.jobs.values() if job.foreign is not None)
+        return chain(jobs, self.deployments.values(), *(store.values() for store in self.kinds.values()))
+
+    def _seed(self, uid: str) -> Workload | None:
+        job = self.jobs.get(uid)
+        if job is not None:
+            return job.foreign
+        stores = (self.deployments, *self.kinds.values())
+        return next((found for store in stores if (found := store.get(uid)) is not None), None)
+
+    def _scaled_objects(self) -> Iterable[Workload]:
+        store = self.kinds.get(SCALED_OBJECT.name)
+        return store.values() if store is not None else ()
+
+    def _with_target(self, scaled_object: Workload) -> Workload:
+        target = Scaling([scaled_object], self._seeds()).target(scaled_object.uid)
+        return whole(scaled_object, target) if target is not None else scaled_object
 
     def _is_long_finished(self, seed: Workload) -> bool:
         """Nothing is told of it any more."""
         ended = seed.target.finished_at if seed.target else None
         return ended is not None and self._clock() - ended > DISCARD_SECONDS
-
-    def _pods_below(self, seed: Workload) -> tuple[Pod, ...]:
-        """Pods of a Job, and those below the ReplicaSets of a Deployment."""
-        below = self.replica_sets.of(seed.uid)
-        if not below:
-            return self.pods.owned_by(seed.uid)
-        found = [pods for uid in below if (pods := self.pods.owned_by(uid))]
-        return found[0] if len(found) == 1 else tuple(chain.from_iterable(found))
 
 
 _Joined = dict[str, tuple[Workload, OwnedJob | Record | None, Workload]]

@@ -28,5 +28,22 @@ def merge_patch(changes: Iterable[tuple[str, object]]) -> dict[str, Any]:
     return patch
 
 
+def without(document: Mapping[str, Any], paths: Iterable[str]) -> Mapping[str, Any]:
+    """The document without those values, and without the maps that are empty then; it is not changed itself."""
+    for path in paths:
+        document = _without(document, _parts(path))
+    return document
+
+
+def _without(document: Mapping[str, Any], parts: list[str]) -> Mapping[str, Any]:
+    first, *rest = parts
+    if first not in document:
+        return document
+    others = {key: value for key, value in document.items() if key != first}
+    inner = document[first]
+    left = _without(inner, rest) if rest and isinstance(inner, Mapping) else (inner if rest else None)
+    return {**others, first: left} if left not in ({}, None) else others
+
+
 def _parts(path: str) -> list[str]:
     return [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")[1:]]

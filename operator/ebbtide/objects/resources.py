@@ -1,6 +1,6 @@
 """Addresses of the API resources that Ebbtide reads or writes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
 
@@ -29,6 +29,11 @@ class Resource:
     def full_name(self) -> str:
         """As kubectl and CRDs name it: jobs.batch, pods."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    def served_as(self, api_version: str) -> "Resource":
+        """The same in the version of that apiVersion."""
+        version = api_version.rpartition("/")[2]
+        return self if version == self.version else replace(self, version=version)
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
         """URL path; without a namespace all namespaces, without a name the collection."""

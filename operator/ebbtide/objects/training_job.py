@@ -9,8 +9,8 @@ from ebbtide.api.parsing import Invalid, parse
 from ebbtide.api.training_job import CheckpointMode, RestartScope, TrainingJob
 from ebbtide.core.workload import Restore, RestoreField
 from ebbtide.objects import restore
-from ebbtide.objects.levers.job import SUSPEND
 from ebbtide.objects.levers.patches import Note
+from ebbtide.objects.levers.suspend import SUSPEND
 from ebbtide.objects.resources import JOBS, SERVICES, TRAINING_JOBS
 
 MASTER_ADDRESS: Final = "EBBTIDE_MASTER_ADDR"

@@ -1,7 +1,7 @@
 """Deployments: JSON to `Workload`, and which ReplicaSets are theirs."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -10,7 +10,7 @@ from ebbtide.core.workload import Instant, KindClass, Target, Workload
 from ebbtide.objects.document import Json
 from ebbtide.objects.resources import DEPLOYMENTS
 from ebbtide.objects.store import Store
-from ebbtide.objects.views_foreign import Shape, Template, foreign, is_news, spec_hash
+from ebbtide.objects.views_foreign import Shape, Template, asked_by, foreign, spec_hash
 from ebbtide.objects.views_meta import ObjectMeta
 from ebbtide.objects.views_restore import found_restore
 
@@ -65,12 +65,13 @@ def decode_deployment(raw: Json) -> tuple[str, Workload]:
         finished_at=None,
         restore_misplaced=stored.misplaced,
     )
+    workers = replicas or _stored_replicas(target)
     shape = Shape(
         KindClass.Serving,
-        replicas or _stored_replicas(target),
-        spec.template,
+        workers,
+        asked_by([(workers, spec.template)]),
         spec_hash(seen.spec, "replicas"),
-        loses_scratch=True,
+        scratch=spec.template.has_empty_dir(),
     )
     return meta.uid, foreign(meta, target, shape)
 
@@ -130,18 +131,3 @@ class ReplicaSetStore(Store[str]):
             self._by_deployment[deployment] = left
         else:
             self._by_deployment.pop(deployment, None)
-
-
-class DeploymentStore(Store[Workload]):
-    """Deployments; tells when people want something else of one that may be a workload."""
-
-    def __init__(self, on_wish: Callable[[], None] = lambda: None) -> None:
-        super().__init__()
-        self._on_wish = on_wish
-
-    def put(self, uid: str, item: Workload) -> None:
-        """Created or changed."""
-        before = self.get(uid)
-        super().put(uid, item)
-        if is_news(before, item):
-            self._on_wish()

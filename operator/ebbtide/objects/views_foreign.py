@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -9,12 +10,15 @@ import msgspec
 
 from ebbtide.api import labels as keys
 from ebbtide.core.original import remembered
+from ebbtide.core.reason import Reason
 from ebbtide.core.workload import Instant, Intent, KindClass, Memory, Target, Workload, WorkloadKey
+from ebbtide.objects.levers.kinds import kind_of
 from ebbtide.objects.quantity import Asked, Container, asked
+from ebbtide.objects.store import Store
 from ebbtide.objects.training_job import QUEUE_LABEL
 from ebbtide.objects.views_adopted import Record
 from ebbtide.objects.views_intent import intent
-from ebbtide.objects.views_meta import ObjectMeta, frozen, time_in, written_attribution
+from ebbtide.objects.views_meta import ObjectMeta, Owner, frozen, time_in, written_attribution
 from ebbtide.objects.views_restore import may_carry
 from ebbtide.objects.views_words import words
 
@@ -47,24 +51,50 @@ class Template(msgspec.Struct, gc=False):
         return any(volume.empty_dir is not None for volume in (self.spec and self.spec.volumes) or ())
 
 
+def asked_by(groups: Iterable[tuple[int, Template]]) -> Asked:
+    """What all pods of a gang ask for. What is scaled to zero still is work that needs accelerators."""
+    wanted = [(count, template.wants()) for count, template in groups]
+    whole = _summed(wanted)
+    return whole if whole.accelerators else _summed([(1, wants) for _, wants in wanted])
+
+
+def _summed(wanted: Sequence[tuple[int, Asked]]) -> Asked:
+    if len(wanted) == 1 and wanted[0][0] == 1:
+        return wanted[0][1]
+    largest = max(wanted, key=lambda it: it[0] * it[1].accelerators, default=(0, _NOTHING))[1]
+    return Asked(
+        sum(count * wants.accelerators for count, wants in wanted),
+        largest.accelerator_resource,
+        sum(count * wants.cpu for count, wants in wanted),
+        sum(count * wants.memory_bytes for count, wants in wanted),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What the kind says of one of its objects."""
 
     kind_class: KindClass
     workers: int
-    template: Template
+    asked: Asked
+    """What the whole gang asks for."""
     spec_hash: str
-    loses_scratch: bool = False
-    """Pods of this kind come back without the content of their emptyDir, and nobody expects it."""
+    scratch: bool = False
+    """A pause loses what nobody expects to lose: the content of an emptyDir, what somebody works on in memory."""
+    unsupported: str = ""
+    """Why this very object cannot be paused."""
+    unsupported_reason: Reason = Reason.UnsupportedKind
+    scales: WorkloadKey | None = None
+    """What it scales."""
 
 
-def foreign(meta: ObjectMeta, target: Target, shape: Shape) -> Workload:
-    """The workload that the target is. Its AdoptedWorkload is joined later: see `told`."""
-    wants, said = shape.template.wants(), words(meta, shape.kind_class)
+def foreign(meta: ObjectMeta, target: Target, shape: Shape, kind: str = "") -> Workload:
+    """The workload that the target is. Its AdoptedWorkload is joined later: see `told`. `kind`: as policies name it."""
+    wants, said = shape.asked, words(meta, shape.kind_class)
+    controller = _foreign_controller(meta)
     wish = intent(meta, suspend=False, policy_ref="")
     return Workload(
-        key=WorkloadKey(target.namespace, target.kind, target.name),
+        key=WorkloadKey(target.namespace, kind or target.kind, target.name),
         uid=target.uid,
         generation=0,
         resource_version=target.resource_version,
@@ -72,8 +102,7 @@ def foreign(meta: ObjectMeta, target: Target, shape: Shape) -> Workload:
         kind_class=shape.kind_class,
         labels=frozen(meta.labels),
         workers=shape.workers,
-        # What is scaled to zero still is work that needs accelerators.
-        accelerators=wants.accelerators * max(1, shape.workers),
+        accelerators=wants.accelerators,
         accelerator_resource=sys.intern(wants.accelerator_resource),
         checkpoint=said.checkpoint,
         intent=replace(wish, invalid=(*wish.invalid, *said.invalid)) if said.invalid else wish,
@@ -84,8 +113,12 @@ def foreign(meta: ObjectMeta, target: Target, shape: Shape) -> Workload:
         deadline=said.deadline,
         queue=(meta.labels or {}).get(QUEUE_LABEL, ""),
         deleting=meta.deletion_timestamp is not None,
-        unsupported=_unsupported(meta),
-        scratch=shape.loses_scratch and not said.checkpoint_said and shape.template.has_empty_dir(),
+        unsupported=_unsupported(controller) or shape.unsupported,
+        unsupported_reason=shape.unsupported_reason,
+        controller_uid=sys.intern(controller.uid) if controller else "",
+        controller_kind=_known_kind(controller) if controller else "",
+        scales=shape.scales,
+        scratch=shape.scratch and not said.checkpoint_said,
         checkpointed_at=time_in(meta.annotations, keys.CHECKPOINTED_AT)[0],
         spec_hash=shape.spec_hash,
     )
@@ -110,6 +143,11 @@ def spec_hash(spec: msgspec.Raw, lever: str) -> str:
     """Eight hex digits of a spec without the field that pauses: equal means that nobody changed what it is."""
     fields: dict[str, Any] = msgspec.json.decode(spec, type=dict[str, Any])
     fields.pop(lever, None)
+    return hash_of(fields)
+
+
+def hash_of(fields: Mapping[str, Any]) -> str:
+    """Eight hex digits of a spec."""
     return hashlib.sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()[:_HASH_LENGTH]
 
 
@@ -132,8 +170,34 @@ def _wish(seed: Workload) -> tuple[object, ...]:
     return seed.intent, seed.labels, seed.checkpoint, seed.deadline, seed.spec_hash, stopped, seed.deleting
 
 
-def _unsupported(meta: ObjectMeta) -> str:
+def _foreign_controller(meta: ObjectMeta) -> Owner | None:
+    """Who controls it, and is no kind of ours nor a CronJob."""
     owner = meta.controller
-    if owner is None or may_carry(owner):
+    return None if owner is None or may_carry(owner) else owner
+
+
+def _unsupported(owner: Owner | None) -> str:
+    if owner is None:
         return ""
-    return f"controlled by {owner.kind} {owner.name}, which Ebbtide does not know how to pause: reported only"
+    why = "which is not there" if _known_kind(owner) else "which Ebbtide does not know how to pause"
+    return f"controlled by {owner.kind} {owner.name}, {why}: reported only"
+
+
+def _known_kind(owner: Owner) -> str:
+    found = kind_of(owner.api_version, owner.kind)
+    return found.name if found is not None else ""
+
+
+class SeedStore(Store[Workload]):
+    """Objects of one kind; tells when people want something else of one that may be a workload."""
+
+    def __init__(self, on_wish: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
+        self._on_wish = on_wish
+
+    def put(self, uid: str, item: Workload) -> None:
+        """Created or changed."""
+        before = self.get(uid)
+        super().put(uid, item)
+        if is_news(before, item):
+            self._on_wish()

@@ -13,7 +13,7 @@ from ebbtide.core.workload import Instant, KindClass, Target, Workload
 from ebbtide.objects.document import Json
 from ebbtide.objects.resources import JOBS, TRAINING_JOBS
 from ebbtide.objects.store import Store
-from ebbtide.objects.views_foreign import Shape, Template, foreign, is_news, spec_hash
+from ebbtide.objects.views_foreign import Shape, Template, asked_by, foreign, is_news, spec_hash
 from ebbtide.objects.views_meta import Condition, ObjectMeta, find, instant
 from ebbtide.objects.views_restore import found_restore
 
@@ -81,7 +81,8 @@ def _shape(spec: _Spec, raw: msgspec.Raw) -> Shape:
     """Parallelism 0 is a stop of the user's own; the gang is as large as the pods that may run at once."""
     parallel = 1 if spec.parallelism is None else spec.parallelism
     workers = parallel if spec.completions is None else min(parallel, spec.completions)
-    return Shape(KindClass.RunToCompletion, workers, spec.template or Template(), spec_hash(raw, "suspend"))
+    wants = asked_by([(workers, spec.template or Template())])
+    return Shape(KindClass.RunToCompletion, workers, wants, spec_hash(raw, "suspend"))
 
 
 def _target(meta: ObjectMeta, spec: _Spec | _Suspension, status: _Status) -> Target:

@@ -10,11 +10,21 @@ import msgspec
 
 from ebbtide.api import labels as keys
 from ebbtide.core.reason import Reason
-from ebbtide.core.workload import Instant, Pod
+from ebbtide.core.workload import Instant, Pod, Workload
 from ebbtide.objects.document import Json
-from ebbtide.objects.quantity import Container, asked
+from ebbtide.objects.levers.kinds import kind_of
+from ebbtide.objects.quantity import Asked, Container, asked
 from ebbtide.objects.store import Store
-from ebbtide.objects.views_meta import Condition, ObjectMeta, find, instant, time_in, written_attribution
+from ebbtide.objects.views_lone_pod import alone
+from ebbtide.objects.views_meta import (
+    Condition,
+    ObjectMeta,
+    Owner,
+    find,
+    instant,
+    time_in,
+    written_attribution,
+)
 
 ENDED: Final = ("Succeeded", "Failed")
 FAILING: Final = {
@@ -26,6 +36,7 @@ FAILING: Final = {
     "ErrImageNeverPull": Reason.ImagePullFailing,
 }
 """Why a main container waits, to our reason."""
+_REPLICA_SET: Final = "ReplicaSet"
 ENDED_PODS_KEPT: Final = 20_000
 """About 10 MB: what a reader of `ended` may fall behind before the oldest are lost."""
 
@@ -77,6 +88,7 @@ def decode_pod(raw: Json) -> tuple[str, Pod]:
     controller = meta.controller
     scheduled = find(status.conditions, "PodScheduled")
     created_at = meta.created_at
+    ended_at = _ended_at(meta, status)
     return meta.uid, Pod(
         uid=meta.uid,
         namespace=sys.intern(meta.namespace),
@@ -87,7 +99,7 @@ def decode_pod(raw: Json) -> tuple[str, Pod]:
         created_at=created_at,
         bound_at=_bound_at(spec, status, scheduled, created_at),
         ready_since=_ready_since(status),
-        ended_at=_ended_at(meta, status),
+        ended_at=ended_at,
         deleting=meta.deletion_timestamp is not None,
         accelerators=wants.accelerators,
         accelerator_resource=sys.intern(wants.accelerator_resource),
@@ -97,7 +109,20 @@ def decode_pod(raw: Json) -> tuple[str, Pod]:
         unschedulable=bool(scheduled and scheduled.status == "False" and scheduled.reason == "Unschedulable"),
         checkpointed_at=time_in(meta.annotations, keys.CHECKPOINTED_AT)[0],
         attribution=written_attribution(meta),
+        owner_kind=_known_kind(controller) if controller else "",
+        alone=alone(meta, wants, status.phase or "", ended_at) if _may_be_alone(controller, wants) else None,
     )
+
+
+def _may_be_alone(controller: Owner | None, wants: Asked) -> bool:
+    """Whether it holds accelerators and is the top of its chain: nobody controls it, or nobody who is known."""
+    return wants.accelerators > 0 and (controller is None or not _known_kind(controller))
+
+
+def _known_kind(controller: Owner) -> str:
+    """As policies name it; a ReplicaSet is none of them, and belongs to something that is."""
+    found = kind_of(controller.api_version, controller.kind)
+    return found.name if found is not None else _REPLICA_SET if controller.kind == _REPLICA_SET else ""
 
 
 def _bound_at(spec: _Spec, status: _Status, scheduled: Condition | None, created_at: Instant) -> Instant | None:
@@ -154,6 +179,8 @@ class PodStore(Store[Pod]):
         self.ended: deque[EndedPod] = deque(maxlen=ENDED_PODS_KEPT)
         self._clock = clock
         self._by_owner: dict[str, tuple[Pod, ...]] = {}
+        self.alone: dict[str, Workload] = {}
+        """Those that may be the top of their chain, by UID."""
 
     def owned_by(self, uid: str) -> tuple[Pod, ...]:
         """Pods whose controller has that UID."""
@@ -173,8 +200,9 @@ class PodStore(Store[Pod]):
             if pod.owner_uid:
                 by_owner.setdefault(pod.owner_uid, []).append(pod)
         owned = {uid: tuple(pods) for uid, pods in by_owner.items()}
+        apart = {uid: pod.alone for uid, pod in items.items() if pod.alone is not None}
         before, self._items = self._items, items
-        self._by_owner = owned
+        self._by_owner, self.alone = owned, apart
         for uid in before.keys() - items.keys():
             self._record(before[uid], unseen_since or self._clock(), certain=False)
 
@@ -182,6 +210,10 @@ class PodStore(Store[Pod]):
         """Created or changed."""
         before = self._items.get(uid)
         self._items[uid] = item
+        if item.alone is not None:
+            self.alone[uid] = item.alone
+        else:
+            self.alone.pop(uid, None)
         if before is not None and before.owner_uid == item.owner_uid:
             self._regroup(item.owner_uid, lambda pods: tuple(item if one.uid == uid else one for one in pods))
         else:
@@ -191,6 +223,7 @@ class PodStore(Store[Pod]):
     def remove(self, uid: str, last: Pod | None) -> None:
         """Deleted: recorded for the ledger with its final state."""
         before = self._items.pop(uid, None)
+        self.alone.pop(uid, None)
         self._leave(before)
         final = last or before
         if final is not None:

@@ -7,7 +7,7 @@ from ebbtide.api.adopted_workload import adopted_name
 from ebbtide.api.labels import GROUP
 from ebbtide.core.workload import WorkloadKey
 from ebbtide.objects.document import Document
-from ebbtide.objects.resources import BY_KIND
+from ebbtide.objects.levers.kinds import resource_of
 from ebbtide.sim.crew import Top
 from ebbtide.sim.expecting import Standing, next_start_text
 from ebbtide.sim.identity import Identity
@@ -54,7 +54,8 @@ class Onlooker:
         top = self.top(key.namespace, key.kind, key.name)
         if top is not None:
             return top.name.api_version
-        return BY_KIND[key.kind].api_version if key.kind in BY_KIND else ""
+        known = resource_of(key.kind)
+        return known.api_version if known is not None else ""
 
     def succeeded_at(self, wanted: Reference) -> int | None:
         """When it finished well."""

@@ -207,7 +207,7 @@ def test_how_long_leadership_lasts_reaches_the_operator():
 
 FORBIDDEN = {"secrets", "pods/exec", "serviceaccounts/token", "escalate", "bind", "impersonate"}
 ROLES = {
-    ("ClusterRole", "ebbtide"): (*rbac.CLUSTER, *rbac.KINDS["deployment"], *rbac.KINDS["job"]),
+    ("ClusterRole", "ebbtide"): (*rbac.CLUSTER, *(row for kind in sorted(rbac.KINDS) for row in rbac.KINDS[kind])),
     ("Role", "ebbtide"): rbac.NAMESPACE,
     ("ClusterRole", "ebbtide-release"): rbac.RELEASE,
     ("Role", "ebbtide-release"): rbac.RELEASE_NAMESPACE,
@@ -229,10 +229,12 @@ def test_writing_pods_is_granted_only_when_asked_for():
 
 
 def test_each_kind_is_paused_only_where_the_chart_grants_it():
-    rules = of("ClusterRole", manifests("kinds.deployment=false"), "ebbtide")["rules"]
-    assert rules == [row.rule() for row in (*rbac.CLUSTER, *rbac.KINDS["job"])]
+    everything = of("ClusterRole", manifests(), "ebbtide")["rules"]
+    for kind, rows in rbac.KINDS.items():
+        rules = of("ClusterRole", manifests(f"kinds.{kind}=false"), "ebbtide")["rules"]
+        assert rules == [rule for rule in everything if rule not in [row.rule() for row in rows]]
     assert set(yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))["kinds"]) == set(rbac.KINDS)
-    nothing = of("ClusterRole", manifests("kinds.deployment=false", "kinds.job=false"), "ebbtide")["rules"]
+    nothing = of("ClusterRole", manifests(*(f"kinds.{kind}=false" for kind in rbac.KINDS)), "ebbtide")["rules"]
     own = {"status", "finalizers"}
     patched = [rule for rule in nothing if "patch" in rule["verbs"]]
     assert {one.partition("/")[2] for rule in patched for one in rule["resources"]} <= own

@@ -10,7 +10,7 @@ from ebbtide.cli.release import pace as pacing
 from ebbtide.cli.release.lead import PREFIX, SECONDS, Lead, may_lead_seconds
 from ebbtide.cli.release.pace import Pace, paced
 from ebbtide.objects.errors import ApiError
-from ebbtide.objects.executor import LEVERS
+from ebbtide.objects.levers.kinds import LEVERS
 from tests.unit.cli.fake_cluster import NOW, FakeCluster, ebbtide
 from tests.unit.cli.memory_api import MemoryApi
 
@@ -276,7 +276,7 @@ def test_deployments_get_back_exactly_the_replicas_that_they_had():
 
 
 def test_people_can_speak_about_every_kind_that_has_a_lever():
-    assert {one.kind for one in reference.KINDS} == {"TrainingJob", *LEVERS}
+    assert {"TrainingJob", *LEVERS} <= set(reference.KINDS)
 
 
 def test_without_our_definitions_jobs_are_released_all_the_same():

@@ -146,9 +146,12 @@ def test_the_job_of_one_of_our_kinds_is_no_workload_of_its_own() -> None:
 
 def test_below_a_controller_that_we_do_not_know_work_is_only_reported() -> None:
     assert job(ownerReferences=[CRON_JOB]).foreign.unsupported == ""
-    said = "controlled by JobSet big, which Ebbtide does not know how to pause: reported only"
-    assert job(ownerReferences=[JOB_SET]).foreign.unsupported == said
-    assert deployment(ownerReferences=[JOB_SET]).unsupported == said
+    stranger = {**JOB_SET, "kind": "Rollout", "apiVersion": "argoproj.io/v1alpha1"}
+    said = "controlled by Rollout big, which Ebbtide does not know how to pause: reported only"
+    assert job(ownerReferences=[stranger]).foreign.unsupported == said
+    gone = "controlled by JobSet big, which is not there: reported only"
+    assert job(ownerReferences=[JOB_SET]).foreign.unsupported == gone
+    assert deployment(ownerReferences=[stranger]).unsupported == said
 
 
 @pytest.mark.parametrize(

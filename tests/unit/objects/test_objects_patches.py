@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebbtide.api.labels import RESTORE
-from ebbtide.objects.levers.job import JobLever
+from ebbtide.objects.levers.job import JOB
 from ebbtide.objects.levers.patches import Note, forget, is_ours, start, stop, without_our_fields
 
 NOTE = Note(1795365436.0, "Policy", "CostPolicy/batch", "GPUIdle")
-LEVER = JobLever()
+LEVER = JOB
 WRITTEN = {
     "v": 1, "kind": "Job", "name": "web", "at": "2026-11-22T16:37:16Z", "by": "Policy", "policy": "CostPolicy/batch",
     "reason": "GPUIdle", "fields": [{"path": "/spec/suspend", "was": False, "set": True}],

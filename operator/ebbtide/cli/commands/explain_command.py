@@ -21,7 +21,8 @@ from ebbtide.objects.resources import CLUSTER_COST_POLICIES, COST_POLICIES
 def command(environment: Environment, scope: Scope, workload: str, output: str) -> None:
     """Show why a workload was judged as it is: the checks with their numbers, and what would change it.
 
-    KIND is trainingjob (tjob), job or deployment (deploy), with or without its group, as in deployment.apps.
+    KIND is any kind of workload: trainingjob (tjob), job, deployment (deploy), pytorchjob, notebook and so on, with or
+    without its group, as in deployment.apps.
     """
     request = Request.of(environment, scope, workload)
     with environment.connect(scope.target) as connection:

@@ -33,6 +33,8 @@ def command(environment: Environment, scope: Scope, workload: str, seconds: int 
 
 
 def _refuse(job: Workload, word: str) -> None:
+    if job.unsupported:
+        raise BadInput(f"{word} is reported only: {job.unsupported}.")
     if job.finished:
         raise BadInput(f"{word} has ended ({job.reason}): it holds no GPU any more, so there is nothing to pause.")
 

@@ -22,7 +22,7 @@ from ebbtide.cli.release.stopped import Stopped
 from ebbtide.cli.release.writing import Ending, Releaser, Result
 from ebbtide.cluster.client import Client
 from ebbtide.objects.errors import ApiError
-from ebbtide.objects.executor import LEVERS
+from ebbtide.objects.levers.kinds import LEVERS
 from ebbtide.options import LEASE, NAMESPACE
 
 

@@ -52,6 +52,8 @@ def _resume(request: Request, seconds: int, form: str) -> None:
 
 
 def _refuse(job: Workload, word: str) -> None:
+    if job.unsupported:
+        raise BadInput(f"{word} is reported only: {job.unsupported}.")
     if job.target is not None and _at_zero(job.target):
         scale = f"kubectl scale {word} -n {job.namespace} --replicas=1"
         raise BadInput(f"{word} has 0 replicas, and how many there were is not stored: set them yourself, with {scale}")

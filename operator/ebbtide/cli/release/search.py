@@ -9,7 +9,7 @@ import msgspec
 from ebbtide.cli.environment import Object
 from ebbtide.cli.release.stopped import Stopped, is_marked, stopped
 from ebbtide.objects.errors import ApiError
-from ebbtide.objects.levers.lever import Lever
+from ebbtide.objects.levers.kind import Kind
 from ebbtide.objects.resources import TRAINING_JOBS, Resource
 
 TRIES: Final = 3
@@ -55,28 +55,32 @@ class Findings:
     """One sentence for each kind that could not be listed."""
 
 
-async def search(client: Pages, levers: Iterable[Lever], namespace: str = "") -> Findings:
+async def search(client: Pages, levers: Iterable[Kind], namespace: str = "") -> Findings:
     """Everything that Ebbtide stopped or holds in a namespace, or in all. ApiError where the API server is gone."""
     findings = Findings()
     for lever in levers:
-        try:
-            findings.items += await _of_kind(client, lever, namespace)
-        except ApiError as error:
-            if error.status == _FORBIDDEN:
-                findings.unseen.append(f"{lever.resource.full_name}: {error.message}")
-            elif not error.not_found:  # a kind that is not installed has nothing paused
-                raise
+        for resource in (lever.resource.served_as(f"{lever.resource.group}/{it}") for it in lever.versions):
+            try:
+                findings.items += await _of_kind(client, lever, resource, namespace)
+            except ApiError as error:
+                if error.status == _FORBIDDEN:
+                    findings.unseen.append(f"{lever.resource.full_name}: {error.message}")
+                elif error.not_found:  # not in this version; a kind that is not installed has nothing paused
+                    continue
+                else:
+                    raise
+            break
     await _find_owners(client, findings, namespace)
     return findings
 
 
-async def _of_kind(client: Pages, lever: Lever, namespace: str) -> list[Stopped]:
+async def _of_kind(client: Pages, lever: Kind, resource: Resource, namespace: str) -> list[Stopped]:
     marked = [
-        {"kind": lever.resource.kind, **msgspec.json.decode(raw, type=dict[str, Any])}
-        for raw in await _heads(client, lever.resource, namespace)
+        {"kind": resource.kind, **msgspec.json.decode(raw, type=dict[str, Any])}
+        for raw in await _heads(client, resource, namespace)
     ]
     found = (stopped(document, lever) for document in marked)
-    return [one for one in found if one is not None]
+    return [replace(one, served=resource) for one in found if one is not None]
 
 
 async def _heads(client: Pages, resource: Resource, namespace: str) -> list[msgspec.Raw]:

@@ -12,9 +12,9 @@ from ebbtide.cli.environment import Object
 from ebbtide.core.workload import Instant
 from ebbtide.objects import restore
 from ebbtide.objects.levers import patches
-from ebbtide.objects.levers.lever import Lever
+from ebbtide.objects.levers.lever import Lever, is_stopped
 from ebbtide.objects.pointer import look
-from ebbtide.objects.resources import JOBS
+from ebbtide.objects.resources import JOBS, Resource
 from ebbtide.objects.restore import Unusable
 from ebbtide.objects.training_job import QUEUE_LABEL
 from ebbtide.objects.views_meta import Owner
@@ -53,6 +53,8 @@ class Stopped:
     controller_uid: str = ""
     owner: Object | None = None
     """The object of one of our kinds that controls it."""
+    served: Resource | None = None
+    """Where it was found, which may be in an older version; None: where its lever says."""
 
     @property
     def word(self) -> str:
@@ -60,6 +62,11 @@ class Stopped:
         if self.owner is not None:
             return f"{self.owner['kind'].lower()}/{self.owner['metadata']['name']}"
         return f"{self.lever.resource.kind.lower()}/{self.name}"
+
+    @property
+    def resource(self) -> Resource:
+        """Where it is read and written."""
+        return self.served or self.lever.resource
 
     @property
     def place(self) -> str:
@@ -109,19 +116,15 @@ def is_marked(annotations: Mapping[str, str] | None) -> bool:
 def _held(found: Stopped, document: Mapping[str, Any]) -> Stopped | None:
     """Held before start: suspended at admission. Without that mark, whoever suspended it meant it."""
     queued = QUEUE_LABEL in (document["metadata"].get("labels") or {})  # Kueue starts it
-    if queued or not patches.is_held(document) or found.lever.resource != JOBS or not _is_down(document, found.lever):
+    if queued or not patches.is_held(document) or found.lever.resource != JOBS or not is_stopped(document, found.lever):
         return None
     return replace(found, state=State.Held, reason="HoldNew")
 
 
 def _unusable(found: Stopped, stored: Unusable, document: Mapping[str, Any]) -> Stopped | None:
-    if not _is_down(document, found.lever):
+    if not is_stopped(document, found.lever):
         return None
     return replace(found, problem=f"{stored.message}: its original must be put back by hand")
-
-
-def _is_down(document: Mapping[str, Any], lever: Lever) -> bool:
-    return all(look(document, path) == value for path, value in lever.stopped.items())
 
 
 def _controller(meta: Mapping[str, Any]) -> Owner | None:

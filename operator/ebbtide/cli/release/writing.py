@@ -101,7 +101,7 @@ class Releaser:
 
     async def _move(self, item: Stopped) -> str:
         """The patch, computed anew where somebody else was quicker. What there is to say about it."""
-        resource = item.lever.resource
+        resource = item.resource
         for attempt in range(TRIES):
             try:
                 document = await self._client.get(resource, item.namespace, item.name)

@@ -1,22 +1,28 @@
-"""apps/v1 Deployment: spec.replicas. By merge patch, because /scale could not carry the original in the same write."""
+"""apps/v1 Deployment: spec.replicas. By merge patch, because /scale could not carry the original in the same write.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+Trap: what scales it (HPA, KEDA) or keeps it as in Git reverts a pause; three times, and it is left alone.
+"""
 
-from ebbtide.objects.resources import DEPLOYMENTS, Resource
+from typing import Final
 
-REPLICAS = "/spec/replicas"
+from ebbtide.api.vocabulary import WorkloadKind
+from ebbtide.core.workload import KindClass
+from ebbtide.objects.levers.kind import Kind, Part, PodGroup, number, part
+from ebbtide.objects.levers.suspend import AT_ZERO
+from ebbtide.objects.resources import DEPLOYMENTS
 
 
-@dataclass(frozen=True, slots=True)
-class DeploymentLever:
-    """The lever of Deployments. How many replicas it should run without a stored original, only its owner knows."""
+def replicated(spec: Part) -> list[PodGroup]:
+    """As many pods of the one template as there are replicas."""
+    return [PodGroup(number(spec, "replicas", 1), part(spec, "template"))]
 
-    resource: Resource = DEPLOYMENTS
-    stopped: Mapping[str, object] = field(default_factory=lambda: {REPLICAS: 0})
-    running: Mapping[str, object] = field(default_factory=dict)
 
-    def is_over(self, document: Mapping[str, Any]) -> bool:  # noqa: ARG002 - it serves until somebody deletes it
-        """Never."""
-        return False
+DEPLOYMENT: Final = Kind(
+    WorkloadKind.Deployment,
+    DEPLOYMENTS,
+    KindClass.Serving,
+    stopped=AT_ZERO,
+    pods=replicated,
+    loses_scratch=True,
+)
+"""How many replicas one should run without a stored original, only its owner knows. `views_deployment` reads them."""

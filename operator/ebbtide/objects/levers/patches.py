@@ -7,9 +7,10 @@ from typing import Any
 from ebbtide.api.labels import GROUP, HOLD, RESTORE
 from ebbtide.core.workload import Instant, Restore, RestoreField
 from ebbtide.objects import restore
-from ebbtide.objects.levers.lever import Lever
+from ebbtide.objects.levers.lever import MOMENT, Lever, is_stopped, stands
 from ebbtide.objects.pointer import ABSENT, look, merge_patch
 from ebbtide.objects.restore import Unusable
+from ebbtide.objects.views_meta import rfc3339
 
 _ANNOTATION = "/metadata/annotations/" + RESTORE.replace("/", "~1")
 _HOLD = "/metadata/annotations/" + HOLD.replace("/", "~1")
@@ -41,7 +42,8 @@ def stop(document: Mapping[str, Any], lever: Lever, note: Note) -> Step:
     stored = _stored(document)
     if isinstance(stored, Unusable):
         return _left(stored)
-    moves = [(path, value) for path, value in lever.stopped.items() if look(document, path) != value]
+    wanted = ((path, value) for path, value in lever.stopped.items() if not stands(document, path, value))
+    moves = [(path, rfc3339(note.at) if value is MOMENT else value) for path, value in wanted]
     if not moves:
         return Step(message="is stopped already")
     if stored is None or not _in_force(document, stored):
@@ -68,14 +70,14 @@ def start(
         return _start_anyway(document, lever) if without_original else _not_ours(document, lever)
     ours = [one for one in stored.fields if look(document, one.path) == one.set]
     kept = [one.path for one in stored.fields if one not in ours]
-    back = [(one.path, one.was if one.was_present else ABSENT) for one in ours]
+    back = [_back(document, one) for one in ours]
     skipped = f"RestoreSkipped: {', '.join(kept)} changed while it was stopped and stays as it is" if kept else ""
     return Step(_patch(document, [*back, (_ANNOTATION, ABSENT), *_hold(document)]), skipped)
 
 
 def _start_anyway(document: Mapping[str, Any], lever: Lever) -> Step:
     """Let it run although nothing was stored: what was held since its creation, or what a human asks for."""
-    if not _is_stopped(document, lever):
+    if not is_stopped(document, lever):
         return Step(message="runs already")
     if not lever.running:
         fields = ", ".join(lever.stopped)
@@ -84,11 +86,16 @@ def _start_anyway(document: Mapping[str, Any], lever: Lever) -> Step:
 
 
 def _not_ours(document: Mapping[str, Any], lever: Lever) -> Step:
-    return Step(message="was not stopped by Ebbtide" if _is_stopped(document, lever) else "runs already")
+    return Step(message="was not stopped by Ebbtide" if is_stopped(document, lever) else "runs already")
 
 
-def _is_stopped(document: Mapping[str, Any], lever: Lever) -> bool:
-    return all(look(document, path) == value for path, value in lever.stopped.items())
+def _back(document: Mapping[str, Any], one: RestoreField) -> tuple[str, object]:
+    """Where it puts a field back. A map inside spec that came with the field goes with it."""
+    if one.was_present:
+        return one.path, one.was
+    parent = one.path.rpartition("/")[0]
+    came_with_it = parent.startswith("/spec/") and look(document, parent) == {one.path.rpartition("/")[2]: one.set}
+    return parent if came_with_it else one.path, ABSENT
 
 
 def is_held(document: Mapping[str, Any]) -> bool:

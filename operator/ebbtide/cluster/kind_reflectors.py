@@ -1,0 +1,108 @@
+"""A reflector for each further kind of workload that is served: begun when it appears, ended when it goes."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+from ebbtide.cluster.client import Client
+from ebbtide.cluster.discovery import served_kinds
+from ebbtide.cluster.reflector import Reflector
+from ebbtide.core.workload import Workload
+from ebbtide.objects.errors import ApiError
+from ebbtide.objects.inventory import Inventory
+from ebbtide.objects.levers.kinds import BY_NAME
+from ebbtide.objects.resources import Resource
+from ebbtide.objects.views_kind import decoder
+
+LOOK_SECONDS: Final = 60.0
+"""How often it is looked for kinds that were installed or removed: one small request."""
+FIRST_SECONDS: Final = 1.0
+"""How soon it is tried again while the API server has not told yet."""
+_SYNCED_SECONDS: Final = 0.05
+
+_log = logging.getLogger(__name__)
+
+
+class KindReflectors:
+    """`run` never returns and never fails. What goes wrong with one kind is that kind's: see `old` and `denied`."""
+
+    def __init__(
+        self,
+        client: Client,
+        inventory: Inventory,
+        reflector: Callable[..., Reflector[Any]],
+        *,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
+        """`reflector` makes one from resource, decoder and sink."""
+        self._client, self._inventory, self._make = client, inventory, reflector
+        self._look_seconds = look_seconds
+        self._served: dict[str, Resource] = {}
+        self._running: dict[str, tuple[Reflector[Workload], asyncio.Task[None]]] = {}
+        self._looked = asyncio.Event()
+
+    async def run(self) -> None:
+        """Look, and look again; for ever."""
+        try:
+            while True:
+                await self._look()
+                await asyncio.sleep(self._look_seconds if self._looked.is_set() else FIRST_SECONDS)
+        finally:
+            for _, task in self._running.values():
+                task.cancel()
+
+    @property
+    def synced(self) -> bool:
+        """It is known what is served, and each of it was listed once, or cannot be: the others do not wait for it."""
+        return self._looked.is_set() and all(one.synced or one.problem for one, _ in self._running.values())
+
+    async def wait_synced(self) -> None:
+        """Return once it is so."""
+        await self._looked.wait()
+        while not self.synced:  # noqa: ASYNC110 - a kind may also be ready by showing a problem, and tells nobody
+            await asyncio.sleep(_SYNCED_SECONDS)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What cannot be read now, each with its remedy."""
+        return tuple(one.problem for one, _ in self._running.values() if one.problem)
+
+    def tell(self, stale: Callable[[Reflector[Any]], str]) -> None:
+        """Give the inventory what holds at this instant: which kinds may not be read, and which are too old.
+
+        A kind is no fresher than those between it and its pods.
+        """
+        denied = {name: one.problem for name, (one, _) in self._running.items() if one.denied}
+        old = {name: why for name, (one, _) in self._running.items() if name not in denied and (why := stale(one))}
+        for name in self._running.keys() - denied.keys() - old.keys():
+            why = next((why for it in BY_NAME[name].between if (why := old.get(it) or denied.get(it) or "")), "")
+            if why:
+                old[name] = why
+        self._inventory.denied, self._inventory.old = denied, old
+
+    async def _look(self) -> None:
+        try:
+            served = await served_kinds(self._client, self._served)
+        except ApiError as error:
+            _log.warning("cannot see which kinds of workload are installed: %s", error.message)
+            return
+        for name in [name for name, resource in self._served.items() if served.get(name) != resource]:
+            self._end(name)
+        for name, resource in served.items():
+            if name not in self._running:
+                self._begin(name, resource)
+        self._served = served
+        self._looked.set()
+
+    def _begin(self, name: str, resource: Resource) -> None:
+        reflector = self._make(resource, decoder(BY_NAME[name], resource), self._inventory.serve(name))
+        task = asyncio.create_task(reflector.run(), name=f"reflector {resource.full_name}")
+        self._running[name] = (reflector, task)
+        _log.info("%s are served in %s", resource.full_name, resource.api_version)
+
+    def _end(self, name: str) -> None:
+        reflector, task = self._running.pop(name)
+        task.cancel()
+        self._inventory.drop(name)
+        _log.info("%s are not served any more", reflector.resource.full_name)

@@ -1,0 +1,70 @@
+"""ScaledObjects and what they scale: KEDA undoes whatever somebody else does to the replicas there."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from ebbtide.core.workload import Intent, Workload, WorkloadKey
+
+
+class Scaling:
+    """Which workload stands for which at one instant."""
+
+    def __init__(self, scaled_objects: Iterable[Workload], seeds: Iterable[Workload]) -> None:
+        """`seeds`: objects that may be scaled. A ScaledObject that another object controls is that one's tool."""
+        self._over: dict[WorkloadKey, Workload] = {
+            one.scales: one for one in scaled_objects if one.scales is not None and not one.controller_uid
+        }
+        self._targets: Mapping[str, Workload] = (
+            {over.uid: seed for seed in seeds if (over := self._over.get(seed.key))} if self._over else {}
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self._over)
+
+    def over(self, seed: Workload) -> Workload | None:
+        """The ScaledObject that the workload is told of under.
+
+        What bears an original of ours is told of itself until that is put back, whoever began to scale it meanwhile.
+        """
+        found = self._over.get(seed.key)
+        return None if found is None or _is_paused(seed) else found
+
+    def target(self, uid: str) -> Workload | None:
+        """What the ScaledObject of that UID scales, where it is there."""
+        return self._targets.get(uid)
+
+
+def whole(scaled_object: Workload, target: Workload) -> Workload:
+    """The ScaledObject with what it scales: the target's work, its own lever, and what people say on either."""
+    if _is_paused(target):
+        said = f"what it scales, {target.key.kind} {target.key.name}, is paused by its own lever: reported only"
+        return replace(scaled_object, unsupported=said)
+    return replace(
+        scaled_object,
+        kind_class=target.kind_class,
+        workers=target.workers,
+        accelerators=target.accelerators,
+        accelerator_resource=target.accelerator_resource,
+        scratch=scaled_object.scratch or target.scratch,
+        queue=scaled_object.queue or target.queue,
+        intent=_both(scaled_object.intent, target.intent),
+    )
+
+
+def _both(first: Intent, second: Intent) -> Intent:
+    """Of two words the first; of two vetoes the stronger."""
+    spoken = first if first.override else second
+    return Intent(
+        suspend=first.suspend or second.suspend,
+        override=spoken.override,
+        override_until=spoken.override_until,
+        keep_until=max((it for it in (first.keep_until, second.keep_until) if it is not None), default=None),
+        keep_malformed=first.keep_malformed or second.keep_malformed,
+        never_pause=first.never_pause or second.never_pause,
+        policy_name=first.policy_name or second.policy_name,
+        invalid=(*first.invalid, *second.invalid),
+    )
+
+
+def _is_paused(seed: Workload) -> bool:
+    return seed.target is not None and seed.target.restore is not None

@@ -2,7 +2,7 @@
 
 finished · unreadable · name taken · template refused · held before start · protected · unsupported · queue · stale
 restore · human stop · lever moved by a human · conflict · human run · foreign suspension · creation · end of a human's
-pause · leaving · paused · veto · gate · idle.
+pause · leaving · paused · queue · veto · gate · idle.
 Windows, budgets, deadlines and placement get their places here.
 """
 
@@ -79,12 +79,18 @@ def supported(situation: Situation) -> Ruling | None:
 
 
 def unqueued(situation: Situation) -> Ruling | None:
-    """No Kueue queue holds its lever."""
-    queue, target = situation.workload.queue, situation.target
-    if not queue or (target is not None and target.restore is not None):
+    """No Kueue queue holds its lever out of reach."""
+    workload, target = situation.workload, situation.target
+    queue = workload.queue
+    if not workload.in_hands_of_queue or workload.itself is not None:
         return None
+    if target is not None and target.restore is not None:
+        return None
+    if situation.word.wish is Wish.Stop and target is None:
+        message = f"{situation.word.message}: it is not put into queue {queue} before that ends"
+        return Ruling("unqueued", Reason.PausedByUser, message)
     if situation.word.wish is Wish.Stop:
-        message = f"Kueue holds its lever (queue {queue}): to stop it, set spec.active of its Workload to false"
+        message = f"Kueue holds its lever (queue {queue}), and no Workload of Kueue's is seen for it to set inactive"
         return Ruling("unqueued", Reason.QueueManaged, message)
     if target is not None and target.suspended:
         return Ruling("unqueued", Reason.QueueWaiting, f"waits in queue {queue}: Kueue starts it")
@@ -151,6 +157,14 @@ def not_paused(situation: Situation) -> Ruling | None:
     return Ruling("not_paused", reason, message)
 
 
+def admitted(situation: Situation) -> Ruling | None:
+    """It does not wait for Kueue."""
+    workload = situation.workload
+    if workload.itself is None or workload.admitted:
+        return None
+    return Ruling("admitted", Reason.QueueWaiting, f"waits in queue {workload.queue}: Kueue starts it")
+
+
 def no_veto(situation: Situation) -> Ruling | None:
     """No human vetoes a pause."""
     if situation.word.wish is not Wish.Keep:
@@ -187,6 +201,7 @@ CHAIN: tuple[Concern, ...] = (
     human_pause_over,
     policy_stays,
     not_paused,
+    admitted,
     no_veto,
     gate,
     idle,

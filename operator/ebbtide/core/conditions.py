@@ -8,7 +8,7 @@ from ebbtide.core.decision import Decision, Verb, Verdict
 from ebbtide.core.idle import IDLE_VERDICTS
 from ebbtide.core.intent import Wish
 from ebbtide.core.reason import Reason
-from ebbtide.core.workload import Pod
+from ebbtide.core.workload import Pod, Workload
 
 Problem: TypeAlias = tuple[Reason, str]
 """Why the API server refused an action of this tick: TemplateRejected or PermissionDenied, and its sentence."""
@@ -78,7 +78,19 @@ def _running(decision: Decision, done: frozenset[Verb]) -> Condition:
         return Condition("Running", "False", decision.deciding, "suspended")
     if pods and ready >= situation.workload.workers:
         return Condition("Running", "True", Reason.Running, message)
+    if _waits_in_queue(situation.workload, pods):
+        said = f"waits in queue {situation.workload.queue}: Kueue starts it"
+        return Condition("Running", "False", Reason.QueueWaiting, said)
     return Condition("Running", "False", _waits_for(pods), message)
+
+
+def _waits_in_queue(workload: Workload, pods: Iterable[Pod]) -> bool:
+    """Kueue has not admitted it. A server's pods are queued one by one, and none is on a node before."""
+    if not workload.queue:
+        return False
+    if workload.itself is not None:
+        return not workload.admitted
+    return not workload.in_hands_of_queue and all(not pod.node for pod in pods)
 
 
 def _waits_for(pods: Iterable[Pod]) -> Reason:

@@ -17,6 +17,7 @@ COUNTED: Final = frozenset({"Deployment", "StatefulSet", "LeaderWorkerSet"})
 """Kinds whose lever is a number: started without a stored original, nobody knows how many it should be."""
 _STOPPED_BY_OTHERS: Final = {
     **dict.fromkeys(COUNTED, "was scaled to 0 by somebody else"),
+    "Workload": "was deactivated by somebody else",
     **dict.fromkeys(("ScaledObject", "Notebook", "Workspace", "InferenceService"), "was stopped by somebody else"),
 }
 
@@ -29,7 +30,7 @@ def kind_of(situation: Situation) -> str:
 def not_held(situation: Situation) -> Ruling | None:
     """It was not held back before its first start."""
     target = situation.target
-    if target is None or not target.held or situation.word.wish is Wish.Stop or situation.workload.queue:
+    if target is None or not target.held or situation.word.wish is Wish.Stop or situation.workload.in_hands_of_queue:
         return None
     if attempts.made(situation, attempts.by_itself(Verb.Start, Reason.Running)) >= attempts.MOST:
         message = f"started {attempts.MOST} times, and each time somebody suspended and held it again: left as it is"

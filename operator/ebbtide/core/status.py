@@ -16,6 +16,7 @@ from ebbtide.core.decision import Check, Decision, DeviceFinding, Verb, Verdict
 from ebbtide.core.explanation import checks, described
 from ebbtide.core.idle import IDLE_VERDICTS, planned_since
 from ebbtide.core.pause_record import pause_record
+from ebbtide.core.situation import Situation
 from ebbtide.core.timestamps import stamp_exact, stamp_seconds
 from ebbtide.core.workload import Attempts, HourlyCost, Instant, PauseRecord, StoredCondition
 
@@ -97,8 +98,8 @@ def workload_status(decision: Decision, *, done: frozenset[Verb], problem: Probl
     verdict = _verdict(decision)
     status: dict[str, Any] = {
         "policy": _policy(decision.policy),
-        "jobName": situation.target.name if situation.target and not situation.workload.adopted else None,
-        "observedSpec": situation.workload.spec_hash or None,
+        "jobName": _job_name(situation),
+        "observedSpec": situation.observed_spec or None,
         "startTime": stamp_seconds(_start_time(decision)),
         "verdict": verdict,
         "checks": [_check(it) for it in checks(decision)],
@@ -146,6 +147,11 @@ def _condition(wanted: Condition, before: StoredCondition | None, generation: in
         "lastTransitionTime": stamp_seconds(before.since if kept and before else now),
         "observedGeneration": generation,
     }
+
+
+def _job_name(situation: Situation) -> str | None:
+    job = situation.workload.itself or situation.target
+    return job.name if job is not None and not situation.workload.adopted else None
 
 
 def _policy(reference: str) -> dict[str, str] | None:

@@ -11,6 +11,8 @@ Instant: TypeAlias = float
 """Seconds since the Unix epoch, UTC."""
 OWN_WORKLOADS: Final = frozenset({"TrainingJob", "InferenceServer"})
 """Kinds of work that are ours: they carry their own status."""
+QUEUE_KIND: Final = "KueueWorkload"
+"""No kind of work: what carries the lever of work that runs through Kueue."""
 
 
 class KindClass(StrEnum):
@@ -296,6 +298,10 @@ class Workload:
     """Kind of that controller as policies name it; empty where it is of none of the supported kinds."""
     scales: WorkloadKey | None = None
     """A ScaledObject: what it scales, and so stands for."""
+    itself: Target | None = None
+    """Its own object, where another one carries the lever: Kueue's Workload is the target then."""
+    admitted: bool = False
+    """Kueue has admitted it. Without a Workload of Kueue's nobody knows."""
     part_of: str = ""
     """Kind/name of the workload that it belongs to and that is told of instead; empty: it is one itself."""
     scratch: bool = False
@@ -304,6 +310,11 @@ class Workload:
     """The annotation ebbtide.dev/checkpointed-at of the workload itself."""
     spec_hash: str = ""
     """Adopted workloads: their spec without the lever, hashed; empty for our own kinds, which have a generation."""
+
+    @property
+    def in_hands_of_queue(self) -> bool:
+        """Kueue starts and stops it. A server is stopped by its number of replicas there too."""
+        return bool(self.queue) and self.kind_class is not KindClass.Serving
 
     @property
     def adopted(self) -> bool:

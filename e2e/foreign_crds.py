@@ -14,6 +14,7 @@ from typing import Any, Final
 import yaml
 
 from e2e.plane import Plane
+from e2e.plane.waiting import wait_until
 
 Document = dict[str, Any]
 
@@ -82,11 +83,17 @@ def install(plane: Plane, *kinds: str) -> None:
     path, wanted = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", []
     for kind in kinds:
         document = crd(kind)
-        wanted.append(f"crd/{document['metadata']['name']}")
+        wanted.append(document["metadata"]["name"])
         answer = plane.api.send("POST", path, document, check=False)
         if answer.get("code") not in {None, 409}:
             raise LookupError(f"the CRD of {kind} is refused: {answer.get('message')}")
-    plane.kubectl("wait", "--for=condition=Established", *wanted, "--timeout=60s")
+    # `kubectl wait` fails at once on a CRD that has no condition yet.
+    wait_until(lambda: all(_established(plane.api.get(f"{path}/{name}")) for name in wanted), "the CRDs served", 60)
+
+
+def _established(found: Document) -> bool:
+    conditions = found.get("status", {}).get("conditions") or ()
+    return any((it["type"], it["status"]) == ("Established", "True") for it in conditions)
 
 
 def _of_module(source: Source, file: str) -> Document:

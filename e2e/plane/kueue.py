@@ -71,8 +71,8 @@ class Kueue:
         file = self._folder / "manifests.json"
         file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": documents}), encoding="utf-8")
         self._plane.kubectl("apply", "--server-side", "-f", str(file))
-        crds = [it["metadata"]["name"] for it in documents if it["kind"] == "CustomResourceDefinition"]
-        self._plane.kubectl("wait", "--for=condition=Established", "crd", *crds, "--timeout=30s")
+        served = "/apis/kueue.x-k8s.io/v1beta2/workloads"
+        wait_until(lambda: self._plane.api.answers(served), "Kueue's kinds being served", 30)
 
     def _configuration(self) -> Path:
         wanted = {

@@ -50,6 +50,8 @@ def attempts_record(decision: Decision, done: frozenset[Verb]) -> Attempts | Non
     action = next((it for it in decision.actions if it.verb in _OF_LEVERS and it.verb in done), None)
     if action is None or action.observed or action.reason is Reason.ConflictingController:
         return before
+    if action.verb is Verb.Forget and situation.word.wish in _BY_WORD:
+        return before  # what a human wants is tried again at once: it is one fight
     request = _request(situation, action)
     count = made(situation, request)
     since = before.since if before is not None and count else situation.now
@@ -60,16 +62,16 @@ def _request(situation: Situation, action: Action) -> str:
     """Empty for what is not counted here."""
     if (action.verb, action.reason) in _BY_ITSELF:
         return by_itself(action.verb, action.reason)
-    is_word = action.by is Actor.User and situation.word.wish in _BY_WORD and action.verb is not Verb.Forget
+    is_word = action.by is Actor.User and situation.word.wish in _BY_WORD
     return by_word(situation, action.verb) if is_word else ""
 
 
 def conflict(situation: Situation, concern: str, message: str) -> Ruling:
-    """Somebody else has it their way: told once, and nothing is done any more."""
+    """Somebody else has it their way: told once, and the lever is not moved any more."""
     reason, target = Reason.ConflictingController, situation.target
     stored = next((it for it in situation.workload.memory.conditions if it.type == "Succeeded"), None)
     verb = Verb.Notify if stored is None or stored.reason != reason else None
-    if target is not None and target.restore is not None and not target.suspended:
+    if situation.word.wish in _BY_WORD and target is not None and target.restore is not None:
         verb = Verb.Forget  # it tells of the last attempt, which was undone as well
     actions = (act(situation, verb, reason, message),) if verb else ()
     return Ruling(concern, reason, message, actions, refused=reason)

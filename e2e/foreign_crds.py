@@ -80,19 +80,22 @@ def crd(kind: str) -> Document:
 
 def install(plane: Plane, *kinds: str) -> None:
     """Create their CRDs and wait until they are served."""
-    path, wanted = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", []
+    path, wanted = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", set()
     for kind in kinds:
         document = crd(kind)
-        wanted.append(document["metadata"]["name"])
+        wanted.add(document["metadata"]["name"])
         answer = plane.api.send("POST", path, document, check=False)
         if answer.get("code") not in {None, 409}:
             raise LookupError(f"the CRD of {kind} is refused: {answer.get('message')}")
-    # `kubectl wait` fails at once on a CRD that has no condition yet.
-    wait_until(lambda: all(_established(plane.api.get(f"{path}/{name}")) for name in wanted), "the CRDs served", 60)
+
+    def established() -> bool:
+        return wanted <= {it["metadata"]["name"] for it in plane.api.items(path) if _is_established(it)}
+
+    wait_until(established, f"CRDs of {', '.join(kinds)} to be served", 60)
 
 
-def _established(found: Document) -> bool:
-    conditions = found.get("status", {}).get("conditions") or ()
+def _is_established(document: Document) -> bool:
+    conditions = document.get("status", {}).get("conditions") or ()
     return any((it["type"], it["status"]) == ("Established", "True") for it in conditions)
 
 

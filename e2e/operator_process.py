@@ -6,6 +6,7 @@ and run here: a missing permission or a wrong argument in the chart fails a test
 
 import base64
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -154,6 +155,8 @@ class OperatorProcess:
     def _environment(self) -> dict[str, str]:
         # A container starts with nothing but this; HOME lies on the writable volume.
         values = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self._folder), "LANG": "C.UTF-8"}
+        if "PYTHONPATH" in os.environ:  # a second checkout: the operator under test is that of the tests
+            values["PYTHONPATH"] = os.environ["PYTHONPATH"]
         for entry in self._container.get("env", []):
             values[entry["name"]] = entry["value"] if "value" in entry else self._field(entry["valueFrom"])
         return values

@@ -198,7 +198,10 @@ class PeopleAndUs(RuleBasedStateMachine):
     @precondition(lambda self: self.history and FIELD[self.kind].startswith("/spec"))
     @rule(data=st.data())
     def somebody_rolls_back(self, data: st.DataObject) -> None:
-        """`kubectl rollout undo`, which does not know kinds that are stopped by an annotation: template and all annotations as they were, what we wrote into them included."""
+        """`kubectl rollout undo`, of kinds that are not stopped by an annotation.
+
+        Template and all annotations are as they were, what we wrote into them included.
+        """
         for document, old in zip((self.real, self.shadow), data.draw(st.sampled_from(self.history)), strict=True):
             document["metadata"]["annotations"] = copy.deepcopy(old["metadata"].get("annotations", {}))
             document["spec"]["template"] = copy.deepcopy(old["spec"]["template"])

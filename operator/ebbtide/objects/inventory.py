@@ -103,13 +103,16 @@ class Inventory:
         """The cluster does not serve that kind any more: its workloads are gone."""
         if kind == KUEUE_WORKLOAD.name:
             self.queue.replace({}, None)
-        if self.kinds.pop(kind, None):
+        if self.kinds.pop(kind, None) is not None:
             self._on_change()
 
     def workload(self, uid: str) -> Workload | None:
         """One workload as it is known this very moment, without what its AdoptedWorkload says."""
         found = self.training_jobs.get(uid) or self._seed(uid) or self.pods.alone.get(uid)
-        return self._with_target(found) if found is not None and found.scales is not None else found
+        if found is not None:
+            return found if found.scales is None else self._with_target(found)
+        pod = self.pods.get(uid) if self.denied else None
+        return self._of_unread(pod) if pod is not None else None
 
     def policy(self, uid: str) -> Policy | None:
         """One policy as it is known this very moment."""
@@ -142,12 +145,14 @@ class Inventory:
             yield found, self.pods.owned_by(target.uid) if target else ()
 
     def _foreign(self, before: "_Joined") -> Iterator[tuple[Workload, tuple[Pod, ...]]]:
-        """Jobs and Deployments of others that somebody may want judged, each with what was told of it."""
-        parts = (seed for seed in self._seeds() if seed.controller_uid)
+        """Work of others that somebody may want judged, each with what was told of it."""
+        seeds = list(self._seeds())
+        parts = [seed for seed in seeds if seed.controller_uid]
         family = Family(parts, self.pods, self.replica_sets, self._seed)
-        scaling = Scaling(self._scaled_objects(), self._seeds())
-        for seed, pods in self._candidates(family, scaling):
-            record = self.adopted.about(seed.uid)
+        scaling = Scaling(self._scaled_objects(), seeds)
+        for seed, record, pods in chain(
+            self._candidates(seeds, family, scaling), self._pods_alone(family, scaling), self._pods_unread(family)
+        ):
             entry = before.get(seed.uid)
             if entry is None or entry[0] is not seed or entry[1] is not record:
                 known = told(seed, record, self._clock()) if record else seed
@@ -155,43 +160,50 @@ class Inventory:
             self._joined[seed.uid] = entry
             yield entry[2], family.pods_below(seed.uid) if pods is None else pods
 
-    def _candidates(self, family: Family, scaling: Scaling) -> "Iterator[tuple[Workload, tuple[Pod, ...] | None]]":
+    def _candidates(self, seeds: Iterable[Workload], family: Family, scaling: Scaling) -> "_Candidates":
         """A cluster has many Jobs and Deployments, and most of them are nobody's concern here.
 
         With their pods where these had to be looked at.
         """
         everything = any(it.spec is not None and it.spec.include is Include.AllWorkloads for it in self._policies())
-        for found in self._seeds():
-            seed, pods = found, None
-            is_told = self.adopted.about(seed.uid) is not None
-            top = whose(seed, family, scaling) if seed.controller_uid or scaling else None
-            if top is not None:
-                if is_told:
-                    yield as_part(seed, top, self._variants), None
-                continue
+        for found in seeds:
+            seed, pods, record = found, None, self.adopted.about(found.uid)
+            if seed.controller_uid or scaling:
+                top = whose(seed, family, scaling)
+                if top is not None:
+                    if record is not None:
+                        yield as_part(seed, top, self._variants), record, None
+                    continue
             if seed.key.kind in self.kinds:
-                seed, pods = of_kind(seed, family, scaling, self._variants, self.adopted.about(seed.uid))
-            if why := self.denied and (self.denied.get(seed.key.kind) or self.denied.get(seed.controller_kind)):
+                seed, pods = of_kind(seed, family, scaling, self._variants, record)
+            if self.denied and (why := self.denied.get(seed.key.kind) or self.denied.get(seed.controller_kind)):
                 seed = unread(seed, why, self._variants)
             if len(self.queue):
                 seed = self._through_queue(seed, seed.uid)
-            if is_told or ((everything or is_candidate(seed)) and not self._is_long_finished(seed)):
-                yield seed, pods
-        yield from self._pods_alone(family, scaling)
+            if record is not None or ((everything or is_candidate(seed)) and not self._is_long_finished(seed)):
+                yield seed, record, pods
 
-    def _pods_alone(self, family: Family, scaling: Scaling) -> "Iterator[tuple[Workload, tuple[Pod, ...] | None]]":
+    def _pods_alone(self, family: Family, scaling: Scaling) -> "_Candidates":
         """Pods that no workload has."""
         for uid, seed in self.pods.alone.items():
-            pod = self.pods.get(uid)
-            is_told = self.adopted.about(uid) is not None
+            pod, record = self.pods.get(uid), self.adopted.about(uid)
             top = whose(seed, family, scaling) if seed.controller_uid else None
-            if pod is None or (not is_told and (top is not None or self._is_long_finished(seed))):
+            if pod is None or (record is None and (top is not None or self._is_long_finished(seed))):
                 continue
-            yield as_part(seed, top, self._variants) if top is not None else seed, (pod,)
+            yield as_part(seed, top, self._variants) if top is not None else seed, record, (pod,)
+
+    def _pods_unread(self, family: Family) -> "_Candidates":
+        """Pods of owners that may not be read: each is reported by itself."""
         for pod in self.pods.values() if self.denied else ():
-            why = self.denied.get(pod.owner_kind)
-            if why and pod.accelerators and pod.ended_at is None and family.top(pod.owner_uid) is None:
-                yield self._variants.kept("pod", pod, why, partial(of_unread, pod, why)), (pod,)
+            seed = self._of_unread(pod) if pod.ended_at is None else None
+            if seed is not None and family.top(pod.owner_uid) is None:
+                yield seed, self.adopted.about(pod.uid), (pod,)
+
+    def _of_unread(self, pod: Pod) -> Workload | None:
+        why = self.denied.get(pod.owner_kind)
+        if not why or not pod.accelerators:
+            return None
+        return self._variants.kept("pod", pod, why, partial(of_unread, pod, why))
 
     def _seeds(self) -> Iterator[Workload]:
         """Objects of others that may be workloads; pods apart."""
@@ -226,6 +238,8 @@ class Inventory:
         return ended is not None and self._clock() - ended > DISCARD_SECONDS
 
 
+_Candidates = Iterator[tuple[Workload, Record | None, tuple[Pod, ...] | None]]
+"""A workload, what was told of it, and its pods where they had to be looked at."""
 _Joined = dict[str, tuple[Workload, OwnedJob | Record | None, Workload]]
 
 

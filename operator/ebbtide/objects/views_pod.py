@@ -4,6 +4,7 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -13,13 +14,12 @@ from ebbtide.core.reason import Reason
 from ebbtide.core.workload import Instant, Pod, Workload
 from ebbtide.objects.document import Json
 from ebbtide.objects.levers.kinds import kind_of
-from ebbtide.objects.quantity import Asked, Container, asked
+from ebbtide.objects.quantity import Container, asked
 from ebbtide.objects.store import Store
 from ebbtide.objects.views_lone_pod import alone
 from ebbtide.objects.views_meta import (
     Condition,
     ObjectMeta,
-    Owner,
     find,
     instant,
     time_in,
@@ -89,6 +89,7 @@ def decode_pod(raw: Json) -> tuple[str, Pod]:
     scheduled = find(status.conditions, "PodScheduled")
     created_at = meta.created_at
     ended_at = _ended_at(meta, status)
+    owner_kind = _known_kind(controller.api_version, controller.kind) if controller else ""
     return meta.uid, Pod(
         uid=meta.uid,
         namespace=sys.intern(meta.namespace),
@@ -109,20 +110,16 @@ def decode_pod(raw: Json) -> tuple[str, Pod]:
         unschedulable=bool(scheduled and scheduled.status == "False" and scheduled.reason == "Unschedulable"),
         checkpointed_at=time_in(meta.annotations, keys.CHECKPOINTED_AT)[0],
         attribution=written_attribution(meta),
-        owner_kind=_known_kind(controller) if controller else "",
-        alone=alone(meta, wants, status.phase or "", ended_at) if _may_be_alone(controller, wants) else None,
+        owner_kind=owner_kind,
+        alone=None if owner_kind or not wants.accelerators else alone(meta, wants, status.phase or "", ended_at),
     )
 
 
-def _may_be_alone(controller: Owner | None, wants: Asked) -> bool:
-    """Whether it holds accelerators and is the top of its chain: nobody controls it, or nobody who is known."""
-    return wants.accelerators > 0 and (controller is None or not _known_kind(controller))
-
-
-def _known_kind(controller: Owner) -> str:
-    """As policies name it; a ReplicaSet is none of them, and belongs to something that is."""
-    found = kind_of(controller.api_version, controller.kind)
-    return found.name if found is not None else _REPLICA_SET if controller.kind == _REPLICA_SET else ""
+@lru_cache(maxsize=256)
+def _known_kind(api_version: str, kind: str) -> str:
+    """Of a controller, as policies name it; a ReplicaSet is none of them, and belongs to something that is."""
+    found = kind_of(api_version, kind)
+    return found.name if found is not None else _REPLICA_SET if kind == _REPLICA_SET else ""
 
 
 def _bound_at(spec: _Spec, status: _Status, scheduled: Condition | None, created_at: Instant) -> Instant | None:

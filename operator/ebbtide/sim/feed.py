@@ -10,6 +10,7 @@ from ebbtide.core.snapshot import ClusterState
 from ebbtide.core.workload import Workload
 from ebbtide.objects.document import Document
 from ebbtide.objects.inventory import Inventory
+from ebbtide.objects.levers.kinds import OPTIONAL
 from ebbtide.objects.resources import (
     ADOPTED_WORKLOADS,
     CLUSTER_COST_POLICIES,
@@ -29,6 +30,7 @@ from ebbtide.objects.store import Store
 from ebbtide.objects.views_adopted import decode_adopted
 from ebbtide.objects.views_deployment import decode_deployment, decode_replica_set
 from ebbtide.objects.views_job import decode_job
+from ebbtide.objects.views_kind import decoder
 from ebbtide.objects.views_node import decode_namespace, decode_node
 from ebbtide.objects.views_pod import decode_pod
 from ebbtide.objects.views_policy import decode_breaker, decode_catalog, decode_cluster_policy, decode_policy
@@ -60,6 +62,9 @@ DECODERS: Final[dict[Kind, Decode]] = {
     kind_of(PRICE_CATALOGS): decode_catalog,
     kind_of(LEASES): decode_breaker,
 }
+FURTHER: Final = {kind_of(kind.resource): kind.name for kind in OPTIONAL}
+"""Kinds that the operator looks at where there are any, by group and kind."""
+DECODERS.update({kind_of(kind.resource): decoder(kind, kind.resource) for kind in OPTIONAL})
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -129,6 +134,8 @@ class Feed:
         """An object was created, changed or (`after` None) removed."""
         store = self._stores.get(identity[:2])
         if store is None:
+            store = self._further(identity[:2])
+        if store is None:
             return
         self._inventory.version += 1
         self.pods_version += _may_move_pods(identity[:2], before, after)
@@ -138,6 +145,14 @@ class Feed:
             return
         uid, item = _retold(before, after, store) or DECODERS[identity[:2]](_ENCODER.encode(after))
         store.put(uid, item)
+
+    def _further(self, kind: Kind) -> Store[Any] | None:
+        """A store for a kind of which this is the first object; none where the operator does not look at the kind."""
+        name = FURTHER.get(kind)
+        if name is None:
+            return None
+        found = self._stores[kind] = self._inventory.serve(name)
+        return found
 
 
 def _retold(before: Document | None, after: Document, store: Store[Any]) -> tuple[str, Workload] | None:

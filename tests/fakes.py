@@ -212,7 +212,7 @@ class FakeCluster:
         assert target is not None
         if action.verb is Verb.Pause:
             assert not target.suspended, "a Job is suspended once"
-            target = replace(target, suspended=True, restore=target.restore or self._restore(action))
+            target = replace(target, suspended=True, restore=self._restore(action))
         elif action.verb is Verb.Resume:
             target = replace(target, suspended=False, restore=None)
         elif action.verb is Verb.Forget:

@@ -20,7 +20,7 @@ if not __package__:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from e2e.binaries.cache import STAGES_FILE, BuildError, Toolchain, build_key, cache_root, missing, toolchain
-from e2e.binaries.families import FAMILIES, Family
+from e2e.binaries.families import FAMILIES, KUEUE, Family
 from e2e.binaries.progress import Progress, say, watch
 
 # What a control plane needs from KWOK's own stages; ours are in e2e/plane/stages.yaml. Without any stage KWOK exits.
@@ -125,9 +125,8 @@ def build(tools: Toolchain, families: tuple[Family, ...] = FAMILIES) -> Path:
     with _only_one(root):
         wanted = missing(folder, families)
         if wanted:
-            say(
-                f"building the local control plane with {tools.version}: once, about 20 minutes on 2 cores, into {root}"
-            )
+            names = ", ".join(family.name for family in wanted)
+            say(f"building {names} with {tools.version}: once, 3 to 10 minutes each on 2 cores, into {root}")
         for family in wanted:
             progress = Progress(families.index(family) + 1, len(families), f"{family.name} {family.version}")
             _build_family(family, folder, progress)
@@ -143,7 +142,9 @@ def main() -> int:
     """Entry point: 0 and the folder on stdout, 1 and one sentence on stderr, 130 when interrupted."""
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        folder = build(toolchain())
+        tools = toolchain()
+        folder = build(tools)
+        build(tools, (KUEUE,))
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1

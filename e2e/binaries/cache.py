@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2e.binaries.families import FAMILIES, Family
+from e2e.binaries.families import FAMILIES, KUEUE, Family
 
 NEEDED_GO = (1, 26)
 STAGES_FILE = "kwok-stages.yaml"
@@ -87,3 +87,16 @@ def binaries_dir() -> Path | None:
     except BuildError:
         return None
     return None if missing(folder) else folder
+
+
+def kueue_program() -> Path | None:
+    """Kueue's manager, or None while it is not built (`make binaries` builds it).
+
+    It has a folder and a key of its own: another version of it leaves the control plane as it is, and the other way
+    round.
+    """
+    try:
+        folder = cache_root() / "binaries" / build_key(toolchain(), (KUEUE,))
+    except BuildError:
+        return None
+    return None if missing(folder, (KUEUE,)) else folder / KUEUE.name

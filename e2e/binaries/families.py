@@ -1,4 +1,4 @@
-"""The five families of programs: which module, which packages, which flags.
+"""The families of programs: which module, which packages, which flags.
 
 One consumer module per family, never merged: their dependencies disagree. Versions come from each `go.mod`, so
 an upgrade changes one place only.
@@ -85,3 +85,11 @@ FAMILIES = (
         stamp=("helm.sh/helm/v4/internal/version.version={version}",),
     ),
 )
+
+KUEUE = Family(
+    "kueue",
+    "sigs.k8s.io/kueue",
+    {"kueue": "sigs.k8s.io/kueue/cmd/kueue"},
+    stamp=("sigs.k8s.io/kueue/pkg/version.GitVersion={version}",),
+)
+"""Not a part of every plane: its tests start it beside one (e2e/plane/kueue.py)."""

@@ -25,7 +25,7 @@ from ebbtide.core.plan import plan
 from ebbtide.core.reason import Reason
 from ebbtide.core.settings import Settings
 from ebbtide.core.snapshot import ClusterState, MetricsHealth, Snapshot
-from ebbtide.core.status import REFRESH_SECONDS, fingerprint, outline, workload_status
+from ebbtide.core.status import REFRESH_SECONDS, fingerprint, is_borne_out, outline, workload_status
 from ebbtide.core.workload import Instant
 from ebbtide.ports import (
     Clock,
@@ -196,7 +196,7 @@ class Engine:
             if why := self._unconfirmed(decision, action):
                 acted.outcomes.append((action, Outcome(OutcomeKind.Conflict, why)))
                 continue
-            if action.verb is Verb.Forget and not await self._is_noted(decision):
+            if action.verb is Verb.Forget and is_borne_out(decision) and not await self._is_noted(decision):
                 acted.outcomes.append((action, Outcome(OutcomeKind.Conflict, "what its user did is not noted yet")))
                 continue
             acted.outcomes.append((action, await self._cluster.execute(decision, action)))
@@ -284,7 +284,7 @@ class Engine:
 
     async def _publish(self, acted: Acted, *, told: bool) -> None:
         """Events about the workload itself; what is done to an object of ours beside it is nobody's news."""
-        done = [it for it, how in acted.outcomes if how.kind is OutcomeKind.Done and it.verb not in HOUSEKEEPING]
+        done = [it for it, how in acted.outcomes if _is_news(it, how)]
         for action in done:
             await self._cluster.publish(_event(action, acted.decision.ruled.situation.workload.uid))
         if self._notifier is not None and (done or told):
@@ -362,6 +362,12 @@ def _told_before(decision: Decision, action: Action) -> bool:
     memory = decision.ruled.situation.workload.memory
     announces = decision.ruled.ruling.withheld is None
     return planned_since(memory, decision.judgement, action.verb, action.reason, announces=announces) is not None
+
+
+def _is_news(action: Action, outcome: Outcome) -> bool:
+    """It was done. That a human moved a lever is news also where they left no annotation to be removed."""
+    unneeded = action.verb is Verb.Forget and outcome.kind is OutcomeKind.Unchanged
+    return (outcome.kind is OutcomeKind.Done or unneeded) and action.verb not in HOUSEKEEPING
 
 
 def _event(action: Action, uid: str) -> EventNote:

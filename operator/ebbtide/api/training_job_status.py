@@ -85,6 +85,17 @@ class OverrideStatus(ApiModel):
     """The annotation value that it answers, so that a new request is told from an old one."""
 
 
+class AttemptsStatus(ApiModel):
+    """What was done last to the lever, and how often in a row: after three times within a day somebody else has it."""
+
+    request: NameText
+    """What was done, and on whose word: Pause/Paused, Start/Running."""
+    count: Count = 1
+    """How often in a row."""
+    since: Timestamp
+    """The first time."""
+
+
 class LatchStatus(ApiModel):
     """Held on a capacity class to make the deadline."""
 
@@ -234,6 +245,8 @@ class WorkloadStatus(ApiModel):
     """Where the idle clock stands; absent: not idle."""
     pause: PauseStatus | None = None
     """The present or the last pause."""
+    attempts: AttemptsStatus | None = None
+    """What was done last to the lever, and how often in a row."""
     override: OverrideStatus | None = None
     """A human's word that is in force, or was last."""
     latch: LatchStatus | None = None

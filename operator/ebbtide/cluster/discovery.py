@@ -6,7 +6,7 @@ from typing import Final
 from ebbtide.cluster.client import Client
 from ebbtide.objects.errors import ApiError
 from ebbtide.objects.levers.kind import Kind
-from ebbtide.objects.levers.kinds import OPTIONAL
+from ebbtide.objects.levers.kinds import LOOKED_FOR
 from ebbtide.objects.resources import Resource
 
 BUILT_IN: Final = frozenset({"apps", "batch"})
@@ -22,7 +22,7 @@ async def served_kinds(client: Client, before: Mapping[str, Resource]) -> dict[s
     versions = {group["name"]: {one["version"] for one in group["versions"]} for group in groups}
     asked: dict[str, frozenset[str] | None] = {}
     found: dict[str, Resource] = {}
-    for kind in OPTIONAL:
+    for kind in LOOKED_FOR:
         seen = await _served(client, kind, versions.get(kind.resource.group, set()), asked, before.get(kind.name))
         if seen is not None:
             found[kind.name] = seen

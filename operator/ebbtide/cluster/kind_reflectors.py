@@ -8,10 +8,11 @@ from typing import Any, Final
 from ebbtide.cluster.client import Client
 from ebbtide.cluster.discovery import served_kinds
 from ebbtide.cluster.reflector import Reflector
-from ebbtide.core.workload import Workload
 from ebbtide.objects.errors import ApiError
 from ebbtide.objects.inventory import Inventory
 from ebbtide.objects.levers.kinds import BY_NAME
+from ebbtide.objects.levers.kueue_workload import KUEUE_WORKLOAD
+from ebbtide.objects.queueing import entry_decoder
 from ebbtide.objects.resources import Resource
 from ebbtide.objects.views_kind import decoder
 
@@ -39,7 +40,7 @@ class KindReflectors:
         self._client, self._inventory, self._make = client, inventory, reflector
         self._look_seconds = look_seconds
         self._served: dict[str, Resource] = {}
-        self._running: dict[str, tuple[Reflector[Workload], asyncio.Task[None]]] = {}
+        self._running: dict[str, tuple[Reflector[Any], asyncio.Task[None]]] = {}
         self._looked = asyncio.Event()
 
     async def run(self) -> None:
@@ -75,7 +76,7 @@ class KindReflectors:
         """
         denied = {name: one.problem for name, (one, _) in self._running.items() if one.denied}
         old = {name: why for name, (one, _) in self._running.items() if name not in denied and (why := stale(one))}
-        for name in self._running.keys() - denied.keys() - old.keys():
+        for name in self._running.keys() - denied.keys() - old.keys() - {KUEUE_WORKLOAD.name}:
             why = next((why for it in BY_NAME[name].between if (why := old.get(it) or denied.get(it) or "")), "")
             if why:
                 old[name] = why
@@ -96,10 +97,15 @@ class KindReflectors:
         self._looked.set()
 
     def _begin(self, name: str, resource: Resource) -> None:
-        reflector = self._make(resource, decoder(BY_NAME[name], resource), self._inventory.serve(name))
+        reflector = self._reflector(name, resource)
         task = asyncio.create_task(reflector.run(), name=f"reflector {resource.full_name}")
         self._running[name] = (reflector, task)
         _log.info("%s are served in %s", resource.full_name, resource.api_version)
+
+    def _reflector(self, name: str, resource: Resource) -> Reflector[Any]:
+        if name == KUEUE_WORKLOAD.name:
+            return self._make(resource, entry_decoder(resource), self._inventory.queue)
+        return self._make(resource, decoder(BY_NAME[name], resource), self._inventory.serve(name))
 
     def _end(self, name: str) -> None:
         reflector, task = self._running.pop(name)

@@ -2,8 +2,8 @@
 
 finished · unreadable · name taken · template refused · held before start · protected · unsupported · queue · stale
 restore · human stop · lever moved by a human · conflict · human run · foreign suspension · creation, suspended beside
-what it must not run beside · end of a human's pause · pause during another object · leaving · paused · veto · gate ·
-another object runs · idle.
+what it must not run beside · end of a human's pause · pause during another object · leaving · paused · queue · veto ·
+gate · another object runs · idle.
 Windows, budgets, deadlines and placement get their places here.
 """
 
@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
+from ebbtide.core import attempts
 from ebbtide.core.breaker import IDLE_REASONS
 from ebbtide.core.decision import Action, Actor, Check, Result, Verb
 from ebbtide.core.during_concerns import during_lasts, not_born_during, not_during
 from ebbtide.core.idle_concern import idle, idle_trace, steps
-from ebbtide.core.intent import LEVER, NEVER_PAUSE, Wish
+from ebbtide.core.intent import LEVER, Wish
+from ebbtide.core.leaving import leaving, long_enough
 from ebbtide.core.lever_concerns import (
     kind_of,
     lever_ours,
@@ -82,12 +84,18 @@ def supported(situation: Situation) -> Ruling | None:
 
 
 def unqueued(situation: Situation) -> Ruling | None:
-    """No Kueue queue holds its lever."""
-    queue, target = situation.workload.queue, situation.target
-    if not queue or (target is not None and target.restore is not None):
+    """No Kueue queue holds its lever out of reach."""
+    workload, target = situation.workload, situation.target
+    queue = workload.queue
+    if not workload.in_hands_of_queue or workload.itself is not None:
         return None
+    if target is not None and target.restore is not None:
+        return None
+    if situation.word.wish is Wish.Stop and target is None:
+        message = f"{situation.word.message}: it is not put into queue {queue} before that ends"
+        return Ruling("unqueued", Reason.PausedByUser, message)
     if situation.word.wish is Wish.Stop:
-        message = f"Kueue holds its lever (queue {queue}): to stop it, set spec.active of its Workload to false"
+        message = f"Kueue holds its lever (queue {queue}), and no Workload of Kueue's is seen for it to set inactive"
         return Ruling("unqueued", Reason.QueueManaged, message)
     if target is not None and target.suspended:
         return Ruling("unqueued", Reason.QueueWaiting, f"waits in queue {queue}: Kueue starts it")
@@ -103,13 +111,16 @@ def human_stop(situation: Situation) -> Ruling | None:
     if situation.target is None:
         actions = (replace(act(situation, Verb.Create, Reason.PausedByUser, said, Actor.User), suspended=True),)
     elif not situation.target.suspended:
+        if attempts.made(situation, attempts.by_word(situation, Verb.Pause)) >= attempts.MOST:
+            message = f"{said}, and {attempts.MOST} times somebody has started it again: left running until either ends"
+            return attempts.conflict(situation, "human_stop", message)
         actions = (act(situation, Verb.Pause, Reason.PausedByUser, said, Actor.User),)
     return Ruling("human_stop", Reason.PausedByUser, said, actions)
 
 
 def human_run(situation: Situation) -> Ruling | None:
     """No human asked it to run."""
-    if situation.word.wish is not Wish.Run or _moved_twice(situation):
+    if situation.word.wish is not Wish.Run or _is_older_word(situation):
         return None
     if (cannot := startable(situation)) is not None:
         return cannot
@@ -131,7 +142,7 @@ def policy_stays(situation: Situation) -> Ruling | None:
     """What a policy paused is still governed by an enforcing policy."""
     if not situation.paused_by_us or situation.unfresh:
         return None
-    why = _leaving(situation)
+    why = leaving(situation, situation.pause_reason)
     if not why:
         return None
     resume = act(situation, Verb.Resume, Reason.PolicyRemoved, why)
@@ -147,6 +158,14 @@ def not_paused(situation: Situation) -> Ruling | None:
         return Ruling("not_paused", *over, (act(situation, Verb.Resume, *over),))
     message = f"paused since {stamp(since)}: `kubectl ebbtide resume {command_target(situation)}` starts it again"
     return Ruling("not_paused", reason, message)
+
+
+def admitted(situation: Situation) -> Ruling | None:
+    """It does not wait for Kueue."""
+    workload = situation.workload
+    if workload.itself is None or workload.admitted:
+        return None
+    return Ruling("admitted", Reason.QueueWaiting, f"waits in queue {workload.queue}: Kueue starts it")
 
 
 def no_veto(situation: Situation) -> Ruling | None:
@@ -187,6 +206,7 @@ CHAIN: tuple[Concern, ...] = (
     during_lasts,
     policy_stays,
     not_paused,
+    admitted,
     no_veto,
     gate,
     not_during,
@@ -201,17 +221,16 @@ def _unseen_pods(situation: Situation) -> str:
     return f"its {kind_of(situation)} has {counted} active pods, {known} of them are known" if known < counted else ""
 
 
-def _leaving(situation: Situation) -> str:
-    if situation.word.wish is Wish.Keep and situation.word.request.endswith(NEVER_PAUSE):
-        return "it must never be paused (ebbtide.dev/never-pause)"
-    policy = situation.governing.policy
-    if policy is None:
-        return f"no policy governs it any more ({situation.governing.message})"
-    if not situation.governing.enforce:
-        return f"{situation.governing.reference} does not enforce any more"
-    if situation.pause_reason in IDLE_REASONS and policy.spec is not None and policy.spec.idle is None:
-        return f"{situation.governing.reference} lost its idle section"
-    return ""
+def _is_older_word(situation: Situation) -> bool:
+    """It was stopped again after it was started on that very word: the newer word counts, whoever says it.
+
+    Who un-suspended it by hand did not ask us to start it at all.
+    """
+    target = situation.target
+    if target is None or not target.suspended:
+        return False
+    was_served = attempts.made(situation, attempts.by_word(situation, Verb.Resume)) > 0
+    return situation.word.request == LEVER or (target.restore is None and was_served)
 
 
 def _over(situation: Situation, since: Instant, reason: Reason) -> tuple[Reason, str] | None:
@@ -221,21 +240,8 @@ def _over(situation: Situation, since: Instant, reason: Reason) -> tuple[Reason,
     found = outlook_of(situation)
     if found is not None and (why := found.ends_pause(situation.now)) is not None:
         return why
-    again = _resume_after(situation, since)
+    again = long_enough(situation, since)
     return (reason, again) if again else None
-
-
-def _resume_after(situation: Situation, since: Instant) -> str:
-    policy = situation.governing.policy
-    section = policy.spec.idle if policy and policy.spec else None
-    if section is None or not section.resume_after_seconds or situation.now - since < section.resume_after_seconds:
-        return ""
-    return f"paused for {section.resume_after_seconds} s, as long as idle.resumeAfterSeconds allows"
-
-
-def _moved_twice(situation: Situation) -> bool:
-    """Who un-suspended it by hand did not ask us to start it: where it is suspended again, that is the newer word."""
-    return situation.word.request == LEVER and situation.target is not None and situation.target.suspended
 
 
 def _ensure_running(situation: Situation, message: str) -> tuple[Action, ...]:

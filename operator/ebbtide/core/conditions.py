@@ -87,7 +87,19 @@ def _running(decision: Decision, done: frozenset[Verb]) -> Condition:
         return Condition("Running", "False", decision.deciding, "suspended")
     if pods and ready >= situation.workload.workers:
         return Condition("Running", "True", Reason.Running, message)
+    if _waits_in_queue(situation.workload, pods):
+        said = f"waits in queue {situation.workload.queue}: Kueue starts it"
+        return Condition("Running", "False", Reason.QueueWaiting, said)
     return Condition("Running", "False", _waits_for(pods), message)
+
+
+def _waits_in_queue(workload: Workload, pods: Iterable[Pod]) -> bool:
+    """Kueue has not admitted it. A server's pods are queued one by one, and none is on a node before."""
+    if not workload.queue:
+        return False
+    if workload.itself is not None:
+        return not workload.admitted
+    return not workload.in_hands_of_queue and all(not pod.node for pod in pods)
 
 
 def _waits_for(pods: Iterable[Pod]) -> Reason:

@@ -151,9 +151,10 @@ def _not_yet(*refusals: Refusal | None) -> Refusal | None:
 
 
 def _queue_managed(workload: Workload) -> Refusal | None:
-    if not workload.queue:
+    if not workload.in_hands_of_queue or workload.itself is not None:
         return None
-    return Refusal(Reason.QueueManaged, f"Kueue holds its lever (queue {workload.queue}): reported only")
+    said = f"Kueue holds its lever (queue {workload.queue}) and no Workload of Kueue's is seen for it: reported only"
+    return Refusal(Reason.QueueManaged, said)
 
 
 def _only_notify(idle: IdleSection, found: Reason) -> Refusal | None:

@@ -2,8 +2,10 @@
 
 from typing import Final
 
+from ebbtide.core import attempts
 from ebbtide.core.decision import Actor, Verb
 from ebbtide.core.intent import LEVER, RUNNING_SECONDS, Wish
+from ebbtide.core.leaving import leaving, long_enough
 from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import Ruling, act
 from ebbtide.core.situation import Situation
@@ -15,6 +17,7 @@ COUNTED: Final = frozenset({"Deployment", "StatefulSet", "LeaderWorkerSet"})
 """Kinds whose lever is a number: started without a stored original, nobody knows how many it should be."""
 _STOPPED_BY_OTHERS: Final = {
     **dict.fromkeys(COUNTED, "was scaled to 0 by somebody else"),
+    "Workload": "was deactivated by somebody else",
     **dict.fromkeys(("ScaledObject", "Notebook", "Workspace", "InferenceService"), "was stopped by somebody else"),
 }
 
@@ -27,8 +30,11 @@ def kind_of(situation: Situation) -> str:
 def not_held(situation: Situation) -> Ruling | None:
     """It was not held back before its first start."""
     target = situation.target
-    if target is None or not target.held or situation.word.wish is Wish.Stop or situation.workload.queue:
+    if target is None or not target.held or situation.word.wish is Wish.Stop or situation.workload.in_hands_of_queue:
         return None
+    if attempts.made(situation, attempts.by_itself(Verb.Start, Reason.Running)) >= attempts.MOST:
+        message = f"started {attempts.MOST} times, and each time somebody suspended and held it again: left as it is"
+        return attempts.conflict(situation, "not_held", message)
     message = "held before its first start (ebbtide.dev/hold), and nothing holds it back: it starts"
     start = act(situation, Verb.Start, Reason.Running, message)
     return Ruling("not_held", Reason.Running, message, (start,))
@@ -42,6 +48,9 @@ def restore_current(situation: Situation) -> Ruling | None:
     why = (target.restore_misplaced if target is not None else "") or _outdated(situation)
     if not why:
         return None
+    if attempts.made(situation, attempts.by_itself(Verb.Forget, Reason.RestoreStale)) >= attempts.MOST:
+        message = f"{why}, and {attempts.MOST} times somebody has put it back after it was removed: left as it is"
+        return attempts.conflict(situation, "restore_current", message)
     message = f"{why}: removed, the {kind_of(situation)} stays as it is"
     forget = act(situation, Verb.Forget, Reason.RestoreStale, message)
     return Ruling("restore_current", Reason.RestoreStale, message, (forget,))
@@ -66,16 +75,27 @@ def _outdated(situation: Situation) -> str:
 def lever_untouched(situation: Situation) -> Ruling | None:
     """The lever stands as we left it."""
     target = situation.target
-    if target is None or target.suspended or target.restore is None:
+    if target is None or target.suspended or (target.restore is None and not _is_wiped(situation)):
         return None
     message = f"a user started the {target.kind} that Ebbtide had paused: it runs for at least 4 hours"
     reason = Reason.ResumedByUser
-    undone = situation.reverts + (target.restore.by == Actor.Policy)
+    undone = situation.reverts + (target.restore is None or target.restore.by == Actor.Policy)
     if undone >= MAX_REVERTS:
         message, reason = _conflict(undone), Reason.ConflictingController
     forget = act(situation, Verb.Forget, reason, message, Actor.User)
     until = situation.now + RUNNING_SECONDS
     return Ruling("lever_untouched", reason, message, (forget,), override=(until, LEVER))
+
+
+def _is_wiped(situation: Situation) -> bool:
+    """A policy's pause that status knows of is over and the restore annotation gone, and we did neither.
+
+    So it is after `kubectl replace`. Had we ended it ourselves and could not tell, its cause would still be there.
+    """
+    pause = situation.workload.memory.pause
+    if pause is None or pause.ended_at is not None or pause.by != Actor.Policy or situation.word.wish is Wish.Run:
+        return False
+    return not leaving(situation, pause.reason) and not long_enough(situation, pause.since)
 
 
 def no_conflict(situation: Situation) -> Ruling | None:

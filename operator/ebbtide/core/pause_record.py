@@ -33,6 +33,8 @@ def pause_record(decision: Decision, done: frozenset[Verb], version: str = "") -
         return _with_original(record, restore) if situation.workload.adopted else record
     if before is None or before.ended_at is not None:
         return before
+    if situation.is_between_queue_entries and situation.target is not None and situation.target.finished is None:
+        return before  # it bore the original; the next one tells how the pause stands
     if Verb.Forget not in done and any(action.verb is Verb.Forget for action in decision.actions):
         return before  # it ends, and counts as undone, with the tick that takes the annotation away
     undone = Verb.Forget in done and before.by == Actor.Policy

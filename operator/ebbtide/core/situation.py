@@ -15,7 +15,7 @@ from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import Snapshot
 from ebbtide.core.verdict import Gang, IdleRule, judge
 from ebbtide.core.wording import count
-from ebbtide.core.workload import Instant, Namespace, Pod, StoredCondition, Target, Workload
+from ebbtide.core.workload import QUEUE_KIND, Instant, Namespace, Pod, StoredCondition, Target, Workload
 
 
 class Situation(Struct, frozen=True, gc=False):
@@ -54,10 +54,27 @@ class Situation(Struct, frozen=True, gc=False):
         return self.target.restore.reason if self.paused_by_us and self.target and self.target.restore else ""
 
     @property
+    def is_respecified(self) -> bool:
+        """Its spec is another one than when status was written."""
+        return not self.is_between_queue_entries and _is_changed(self.workload)
+
+    @property
+    def is_between_queue_entries(self) -> bool:
+        """Kueue has it, and has no Workload for it now: nobody knows how it stands."""
+        workload = self.workload
+        return workload.in_hands_of_queue and workload.itself is None and workload.target is not None
+
+    @property
+    def observed_spec(self) -> str:
+        """Workload.spec_hash for status; it is told by Kueue's Workload where there is one."""
+        before = self.workload.memory.spec_hash
+        return before if before and self.is_between_queue_entries else self.workload.spec_hash
+
+    @property
     def reverts(self) -> int:
         """How often our pauses were undone; forgotten when its spec or the policy changes."""
         pause, policy = self.workload.memory.pause, self.governing.policy
-        if pause is None or _is_changed(self.workload):
+        if pause is None or self.is_respecified:
             return 0
         return 0 if policy is not None and _is_news(policy.conditions, policy.generation) else pause.reverts
 
@@ -98,9 +115,14 @@ class Gatherer:
             rule=rules.idle,
             judgement=_whole(judge(gang), workload, facts.pods),
             gang=gang,
-            unfresh=snapshot.cluster.unfresh or self._unfresh_kinds.get(workload.key.kind, ""),
+            unfresh=snapshot.cluster.unfresh or (self._old(workload) if self._unfresh_kinds else ""),
             lag_seconds=snapshot.settings.tick_seconds,
         )
+
+    def _old(self, workload: Workload) -> str:
+        """Why what is known of its kind, or of its place in a queue, is too old."""
+        by_queue = self._unfresh_kinds.get(QUEUE_KIND, "") if workload.itself is not None else ""
+        return self._unfresh_kinds.get(workload.key.kind, "") or by_queue
 
     def _gang(self, facts: Facts, floor: Instant | None) -> Gang:
         snapshot = self._snapshot

@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import Any
 
 from ebbtide.core.accrual import accrued, checkpoint_at, loss_now
+from ebbtide.core.attempts import attempts_record
 from ebbtide.core.conditions import Condition, Problem, conditions_of
 from ebbtide.core.decision import Check, Decision, DeviceFinding, Verb, Verdict
 from ebbtide.core.explanation import checks, described
@@ -19,7 +20,7 @@ from ebbtide.core.pause_record import pause_record
 from ebbtide.core.situation import Situation
 from ebbtide.core.slack import outlook_of
 from ebbtide.core.timestamps import stamp_exact, stamp_seconds
-from ebbtide.core.workload import HourlyCost, Instant, PauseRecord, StoredCondition
+from ebbtide.core.workload import Attempts, HourlyCost, Instant, PauseRecord, StoredCondition
 
 CENT = Decimal("0.01")
 NO_AMOUNT = "-"
@@ -28,7 +29,7 @@ MESSAGE, CONDITION_MESSAGE = 1024, 32_768
 REFRESH_SECONDS = 3600
 """Numbers that only grow are written again at most this often."""
 
-_WHOLE = ("policy", "jobName", "observedSpec", "startTime", "override", "wouldBe", "gpus", "capacityClass")
+_WHOLE = ("policy", "jobName", "observedSpec", "startTime", "override", "attempts", "wouldBe", "gpus", "capacityClass")
 _STILL_PLANNED = IDLE_VERDICTS | {Verdict.Unknown}
 """A planned step stands while nothing speaks against it, as a warning would."""
 _PROSE = frozenset({"message", "evidence", "recent", "startupSeconds", "resourceVersion"})
@@ -114,14 +115,15 @@ def workload_status(
     verdict = _verdict(decision)
     status: dict[str, Any] = {
         "policy": _policy(decision.policy),
-        "jobName": situation.target.name if situation.target and not situation.workload.adopted else None,
-        "observedSpec": situation.workload.spec_hash or None,
+        "jobName": _job_name(situation),
+        "observedSpec": situation.observed_spec or None,
         "startTime": stamp_seconds(_start_time(decision)),
         "verdict": verdict,
         "checks": [_check(it) for it in checks(decision)],
         "idle": _idle(decision, warned_at, warned=warned),
         "pause": _pause(pause_record(decision, done, version), verdict),
-        "override": _override(decision.override),
+        "attempts": _attempts(attempts_record(decision, done)),
+        "override": _override(_override_noted(decision, done)),
         "wouldBe": _would_be(decision),
         "gpus": decision.gpus,
         "capacityClass": decision.capacity_class or _last_class(decision),
@@ -164,6 +166,11 @@ def _condition(wanted: Condition, before: StoredCondition | None, generation: in
         "lastTransitionTime": stamp_seconds(before.since if kept and before else now),
         "observedGeneration": generation,
     }
+
+
+def _job_name(situation: Situation) -> str | None:
+    job = situation.workload.itself or situation.target
+    return job.name if job is not None and not situation.workload.adopted else None
 
 
 def _policy(reference: str) -> dict[str, str] | None:
@@ -292,6 +299,27 @@ def _pause(record: PauseRecord | None, verdict: dict[str, Any]) -> dict[str, Any
         "evidence": verdict if fresh else json.loads(record.evidence or "null"),
     }
     return {name: value for name, value in shown.items() if value is not None}
+
+
+def _attempts(record: Attempts | None) -> dict[str, Any] | None:
+    return {"request": record.request, "count": record.count, "since": stamp_exact(record.since)} if record else None
+
+
+def _override_noted(decision: Decision, done: frozenset[Verb]) -> tuple[Instant | None, str]:
+    """What nothing on the object bears out any more counts when the API server has said that it is so."""
+    memory = decision.ruled.situation.workload.memory
+    return (
+        decision.override
+        if is_borne_out(decision) or Verb.Forget in done
+        else (memory.override_until, memory.override_request)
+    )
+
+
+def is_borne_out(decision: Decision) -> bool:
+    """What is to be forgotten is seen on the object itself."""
+    target = decision.ruled.situation.target
+    forgets = any(action.verb is Verb.Forget for action in decision.actions)
+    return not forgets or (target is not None and (target.restore is not None or bool(target.restore_misplaced)))
 
 
 def _override(override: tuple[Instant | None, str]) -> dict[str, Any] | None:

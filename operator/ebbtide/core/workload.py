@@ -11,6 +11,8 @@ Instant: TypeAlias = float
 """Seconds since the Unix epoch, UTC."""
 OWN_WORKLOADS: Final = frozenset({"TrainingJob", "InferenceServer"})
 """Kinds of work that are ours: they carry their own status."""
+QUEUE_KIND: Final = "KueueWorkload"
+"""No kind of work: what carries the lever of work that runs through Kueue."""
 
 
 class KindClass(StrEnum):
@@ -233,6 +235,17 @@ class Accrued:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempts:
+    """status.attempts: what was done last to the lever, and how often in a row; see core.attempts."""
+
+    request: str
+    """What was done and on whose word, such as Pause/Paused."""
+    count: int
+    since: Instant
+    """When the first of them was done."""
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What status remembers between ticks; losing it costs a new warning, nothing else."""
 
@@ -242,6 +255,7 @@ class Memory:
     warned_without: str = ""
     """Why that warning announced no pause; empty: it named the time of one."""
     pause: PauseRecord | None = None
+    attempts: Attempts | None = None
     override_until: Instant | None = None
     """End of the last veto or override in force; in the past: the idle clock starts there."""
     override_request: str = ""
@@ -318,6 +332,10 @@ class Workload:
     """Kind of that controller as policies name it; empty where it is of none of the supported kinds."""
     scales: WorkloadKey | None = None
     """A ScaledObject: what it scales, and so stands for."""
+    itself: Target | None = None
+    """Its own object, where another one carries the lever: Kueue's Workload is the target then."""
+    admitted: bool = False
+    """Kueue has admitted it. Without a Workload of Kueue's nobody knows."""
     part_of: str = ""
     """Kind/name of the workload that it belongs to and that is told of instead; empty: it is one itself."""
     scratch: bool = False
@@ -332,6 +350,11 @@ class Workload:
     """The sentence that says that this object lives; empty: it does not."""
     during_unusable: str = ""
     """Why `pause_during` cannot be followed; empty where it can, or is not given."""
+
+    @property
+    def in_hands_of_queue(self) -> bool:
+        """Kueue starts and stops it. A server is stopped by its number of replicas there too."""
+        return bool(self.queue) and self.kind_class is not KindClass.Serving
 
     @property
     def adopted(self) -> bool:

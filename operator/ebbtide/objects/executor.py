@@ -4,6 +4,7 @@ import logging
 import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -194,7 +195,8 @@ class Executor:
 
     async def _label(self, action: Action, workload: Workload) -> Outcome:
         labels = attribution_labels(workload.attribution)
-        outcome = await self._move(workload, lambda document, _: missing_labels(document, labels))
+        own = replace(workload, target=workload.itself or workload.target)
+        outcome = await self._move(own, lambda document, _: missing_labels(document, labels))
         if not action.pods or outcome.kind not in {OutcomeKind.Done, OutcomeKind.Unchanged}:
             return outcome
         await self._pod_labels.label(workload.key.namespace, action.pods, labels)

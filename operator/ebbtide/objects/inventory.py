@@ -12,8 +12,10 @@ from ebbtide.core.snapshot import Catalog, ClusterState, Policy
 from ebbtide.core.workload import Breaker, Instant, Namespace, Node, Pod, Workload
 from ebbtide.objects.family import Family
 from ebbtide.objects.joining import Variants, as_part, of_kind, unread, whose
+from ebbtide.objects.levers.kueue_workload import KUEUE_WORKLOAD
 from ebbtide.objects.levers.scaled_object import SCALED_OBJECT
 from ebbtide.objects.lives import Lives
+from ebbtide.objects.queueing import QueueStore, queued
 from ebbtide.objects.scaling import Scaling, whole
 from ebbtide.objects.store import Store
 from ebbtide.objects.views_adopted import AdoptedStore, Record
@@ -64,6 +66,7 @@ class Inventory:
         """Kinds that the cluster serves and that may not be read: by that name, why."""
         self.old: Mapping[str, str] = {}
         """Kinds of which nothing was heard for too long to act on: by that name, why."""
+        self.queue = QueueStore(on_change)
         self.replica_sets = ReplicaSetStore()
         self.nodes: Store[Node] = Store()
         self.namespaces: Store[Namespace] = Store()
@@ -80,6 +83,7 @@ class Inventory:
     def state(self, unfresh: str = "") -> ClusterState:
         """The stores at this instant, as values that do not change any more."""
         before, self._joined = self._joined, {}
+        self._variants.begin()
         joined = [*self._own(before), *self._foreign(before)]
         return ClusterState(
             workloads=[workload for workload, _ in joined],
@@ -99,6 +103,8 @@ class Inventory:
 
     def drop(self, kind: str) -> None:
         """The cluster does not serve that kind any more: its workloads are gone."""
+        if kind == KUEUE_WORKLOAD.name:
+            self.queue.replace({}, None)
         if self.kinds.pop(kind, None) is not None:
             self._on_change()
 
@@ -139,7 +145,8 @@ class Inventory:
                 entry = (seed, job, self.lives.joined(entry[2]))
             self._joined[seed.uid] = entry
             target = entry[2].target
-            yield entry[2], self.pods.owned_by(target.uid) if target else ()
+            found = self._through_queue(entry[2], target.uid) if target and len(self.queue) else entry[2]
+            yield found, self.pods.owned_by(target.uid) if target else ()
 
     def _foreign(self, before: "_Joined") -> Iterator[tuple[Workload, tuple[Pod, ...]]]:
         """Work of others that somebody may want judged, each with what was told of it."""
@@ -147,7 +154,6 @@ class Inventory:
         parts = [seed for seed in seeds if seed.controller_uid]
         family = Family(parts, self.pods, self.replica_sets, self._seed)
         scaling = Scaling(self._scaled_objects(), seeds)
-        self._variants.begin()
         for seed, record, pods in chain(
             self._candidates(seeds, family, scaling), self._pods_alone(family, scaling), self._pods_unread(family)
         ):
@@ -176,6 +182,8 @@ class Inventory:
                 seed, pods = of_kind(seed, family, scaling, self._variants, record)
             if self.denied and (why := self.denied.get(seed.key.kind) or self.denied.get(seed.controller_kind)):
                 seed = unread(seed, why, self._variants)
+            if len(self.queue):
+                seed = self._through_queue(seed, seed.uid)
             if record is not None or ((everything or is_candidate(seed)) and not self._is_long_finished(seed)):
                 yield seed, record, pods
 
@@ -220,6 +228,13 @@ class Inventory:
     def _with_target(self, scaled_object: Workload) -> Workload:
         target = Scaling([scaled_object], self._seeds()).target(scaled_object.uid)
         return whole(scaled_object, target) if target is not None else scaled_object
+
+    def _through_queue(self, workload: Workload, job_uid: str) -> Workload:
+        """The workload with the lever that Kueue leaves to others, where Kueue has it."""
+        entry = self.queue.of(job_uid)
+        if entry is None:
+            return workload
+        return self._variants.kept("queued", workload, entry, lambda: queued(workload, entry))
 
     def _is_long_finished(self, seed: Workload) -> bool:
         """Nothing is told of it any more."""

@@ -21,9 +21,10 @@ class Register:
 
     async def adopt(self, workload: Workload) -> Outcome:
         """Create the one that carries the status of this workload. ApiError, NotLeaderError."""
-        if workload.target is None:
+        target = workload.itself or workload.target
+        if target is None:
             return outcomes.conflict(f"{workload.key} is not there any more")
-        body = adopted_workload(workload.target)
+        body = adopted_workload(target)
         namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
         try:
             await self._gate.send(
@@ -32,7 +33,7 @@ class Register:
         except ApiError as error:
             if not error.already_exists:
                 raise
-            return await self._make_room(workload.target, namespace, name)
+            return await self._make_room(target, namespace, name)
         return outcomes.DONE
 
     async def discard(self, workload: Workload) -> Outcome:

@@ -94,7 +94,7 @@ def _job(document: Mapping[str, Any], parsed: TrainingJob, marks: _Marks, held: 
         "kind": JOBS.kind,
         "metadata": metadata,
         "spec": {
-            "suspend": held is not None,
+            **({} if spec.queue else {"suspend": held is not None}),
             **_shape(parsed),
             **_retries(parsed),
             "podReplacementPolicy": "Failed",

@@ -28,11 +28,15 @@ def found_restore(meta: ObjectMeta, kind: str) -> FoundRestore:
     Controllers copy annotations to what they own: below one of them a restore means nothing. A Job of a CronJob is its
     own workload; what is copied from the CronJob names another object and is misplaced.
     """
-    stored, owner = restore.read(meta.annotations, kind, meta.name), meta.controller
-    if stored is None:
-        return FoundRestore()
-    if owner and not may_carry(owner):
+    owner = meta.controller
+    if RESTORE in (meta.annotations or {}) and owner and not may_carry(owner):
         return FoundRestore(unreadable=f"{RESTORE} stands on a {kind} that {owner.kind} controls")
+    return carried_restore(meta, kind)
+
+
+def carried_restore(meta: ObjectMeta, kind: str) -> FoundRestore:
+    """The restore of an object that carries the lever of its controller, as Kueue's Workload does."""
+    stored = restore.read(meta.annotations, kind, meta.name)
     if isinstance(stored, restore.Unusable):
         return FoundRestore(misplaced=stored.message) if stored.misplaced else FoundRestore(unreadable=stored.message)
     return FoundRestore(stored)

@@ -9,7 +9,7 @@ import msgspec
 
 from ebbtide.api.fields import parse_timestamp
 from ebbtide.core.status import fingerprint
-from ebbtide.core.workload import Accrued, Instant, Memory, PauseRecord, StoredCondition
+from ebbtide.core.workload import Accrued, Attempts, Instant, Memory, PauseRecord, StoredCondition
 
 
 def memory(status: Mapping[str, Any]) -> Memory:
@@ -21,6 +21,7 @@ def memory(status: Mapping[str, Any]) -> Memory:
         warned_at=_time(idle, "warnedAt"),
         warned_without=_word(idle, "withoutPause") or _word(_part(status, "wouldBe"), "withoutPause"),
         pause=_pause(_part(status, "pause")),
+        attempts=_attempts(_part(status, "attempts")),
         override_until=_time(override, "until"),
         override_request=_text(override, "request"),
         would_be=_would_be(_part(status, "wouldBe")),
@@ -101,6 +102,11 @@ def _times(stored: Mapping[str, Any], key: str) -> tuple[Instant, ...]:
     listed = stored.get(key)
     told = [_instant(text) for text in (listed if isinstance(listed, list) else ()) if isinstance(text, str)]
     return tuple(sorted(at for at in told if at is not None))
+
+
+def _attempts(stored: Mapping[str, Any]) -> Attempts | None:
+    since = _time(stored, "since")
+    return None if since is None else Attempts(_text(stored, "request"), _count(stored, "count", 1), since)
 
 
 def _would_be(stored: Mapping[str, Any]) -> tuple[str, str, Instant] | None:

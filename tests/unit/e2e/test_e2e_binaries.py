@@ -9,7 +9,7 @@ import pytest
 
 from e2e.binaries import cache
 from e2e.binaries.cache import BuildError, Toolchain, build_key, cache_root, missing, toolchain
-from e2e.binaries.families import FAMILIES
+from e2e.binaries.families import FAMILIES, KUEUE
 from e2e.binaries.progress import Progress
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -49,6 +49,13 @@ def test_the_key_depends_on_go_and_on_the_modules():
     assert build_key(GO) != build_key(Toolchain("go1.26.9", "linux/amd64"))
     assert build_key(GO) != build_key(Toolchain("go1.26.8", "linux/arm64"))
     assert build_key(GO) != build_key(GO, FAMILIES[:-1])
+
+
+def test_kueue_is_built_apart_from_the_control_plane():
+    assert KUEUE not in FAMILIES
+    assert build_key(GO, (KUEUE,)) != build_key(GO)
+    assert build_key(GO) == build_key(GO, FAMILIES)
+    assert "version.GitVersion=v0.18" in " ".join(KUEUE.flags())
 
 
 def test_the_cache_lies_where_the_environment_says(monkeypatch, tmp_path):

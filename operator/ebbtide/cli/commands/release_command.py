@@ -22,7 +22,7 @@ from ebbtide.cli.release.stopped import Stopped
 from ebbtide.cli.release.writing import Ending, Releaser, Result
 from ebbtide.cluster.client import Client
 from ebbtide.objects.errors import ApiError
-from ebbtide.objects.levers.kinds import LEVERS
+from ebbtide.objects.levers.kinds import CARRIERS
 from ebbtide.options import LEASE, NAMESPACE
 
 
@@ -127,7 +127,7 @@ async def _take(lead: Lead, order: Order) -> None:
 
 
 async def _search_and_release(client: Client, order: Order) -> tuple[Findings, list[Result]]:
-    findings = await search(client, LEVERS.values(), order.namespace)
+    findings = await search(client, CARRIERS, order.namespace)
     findings.items = by_slack(findings.items, order.now.timestamp())
     if order.dry_run:
         return findings, []

@@ -12,6 +12,7 @@ from ebbtide.cli.environment import Object
 from ebbtide.core.workload import Instant
 from ebbtide.objects import restore
 from ebbtide.objects.levers import patches
+from ebbtide.objects.levers.kueue_workload import KUEUE_WORKLOAD
 from ebbtide.objects.levers.lever import Lever, is_stopped
 from ebbtide.objects.pointer import look
 from ebbtide.objects.resources import JOBS, Resource
@@ -53,6 +54,8 @@ class Stopped:
     controller_uid: str = ""
     owner: Object | None = None
     """The object of one of our kinds that controls it."""
+    carried: str = ""
+    """KIND/NAME of the workload, where this object only carries its lever."""
     served: Resource | None = None
     """Where it was found, which may be in an older version; None: where its lever says."""
 
@@ -61,7 +64,7 @@ class Stopped:
         """KIND/NAME of the workload: of the owner where that is one of ours."""
         if self.owner is not None:
             return f"{self.owner['kind'].lower()}/{self.owner['metadata']['name']}"
-        return f"{self.lever.resource.kind.lower()}/{self.name}"
+        return self.carried or f"{self.lever.resource.kind.lower()}/{self.name}"
 
     @property
     def resource(self) -> Resource:
@@ -94,11 +97,12 @@ def stopped(document: Mapping[str, Any], lever: Lever) -> Stopped | None:
     found = Stopped(
         lever, meta.get("namespace", ""), meta["name"], meta["uid"], State.Paused, annotations=annotations,
         controller_uid=controller.uid if controller and patches.is_ours(document) else "",
+        carried=f"{controller.kind.lower()}/{controller.name}" if controller and lever is KUEUE_WORKLOAD else "",
     )  # fmt: skip
     stored = restore.read(annotations, lever.resource.kind, meta["name"])
     if stored is None:
         return _held(found, document)
-    if controller and not may_carry(controller):
+    if controller and not may_carry(controller) and lever is not KUEUE_WORKLOAD:
         return None  # that controller copied the annotation to what it owns, where it means nothing
     if isinstance(stored, Unusable):
         return None if stored.misplaced else _unusable(found, stored, document)

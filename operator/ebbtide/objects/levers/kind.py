@@ -50,7 +50,7 @@ def _uncounted(_: Part) -> int:
 class Kind:
     """Implements Lever. What is not said has a default that claims nothing: no pods, never over, no lever."""
 
-    name: WorkloadKind
+    name: str
     """As policies name it; VolcanoJob's own kind is Job."""
     resource: Resource
     """In the version that is preferred."""

@@ -11,6 +11,7 @@ from ebbtide.objects.levers.jax_job import JAX_JOB
 from ebbtide.objects.levers.job import JOB
 from ebbtide.objects.levers.job_set import JOB_SET
 from ebbtide.objects.levers.kind import Kind
+from ebbtide.objects.levers.kueue_workload import KUEUE_WORKLOAD
 from ebbtide.objects.levers.leader_worker_set import LEADER_WORKER_SET
 from ebbtide.objects.levers.lever import Lever
 from ebbtide.objects.levers.mpi_job import MPI_JOB
@@ -62,6 +63,9 @@ WATCHED_APART: Final = frozenset({JOB.name, DEPLOYMENT.name, POD.name})
 OPTIONAL: Final = tuple(kind for kind in KINDS if kind.name not in WATCHED_APART)
 """Kinds that are looked for: what is not served costs nothing."""
 
+LOOKED_FOR: Final = (*OPTIONAL, KUEUE_WORKLOAD)
+"""Those, and what carries the lever of a workload without being one."""
+
 BY_NAME: Final[Mapping[str, Kind]] = {kind.name: kind for kind in KINDS}
 """By the name that policies and workloads bear."""
 
@@ -70,6 +74,9 @@ BY_OBJECT: Final[Mapping[tuple[str, str], Kind]] = {(kind.resource.group, kind.r
 
 LEVERS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in KINDS if kind.stopped}
 """Kinds that can be stopped."""
+
+CARRIERS: Final = (*LEVERS.values(), KUEUE_WORKLOAD)
+"""Objects that may bear an original of ours."""
 
 
 def kind_of(api_version: str, kind: str) -> Kind | None:
@@ -89,5 +96,7 @@ def lever_of(target: Target) -> Lever | None:
     The object that carries the lever need not be the workload: a kind that is stopped by another object gets its lever
     here, and that object as the `target` of the workload in the inventory.
     """
+    if target.kind == KUEUE_WORKLOAD.resource.kind:
+        return KUEUE_WORKLOAD
     found = kind_of(target.api_version, target.kind)
     return found if found is not None and found.stopped else None

@@ -1,0 +1,77 @@
+"""The same thing done to one lever again and again: somebody undoes it each time, and we are the other half of a fight.
+
+A pause by policy that is undone is told by the object itself (`lever_untouched`). This counts what is wanted by others
+than policies, and would be done again with every tick: a human's Paused or Running, the start of what was held, the
+removal of a restore annotation that is out of date. Anything else that we do to the lever in between ends the count.
+"""
+
+from typing import Final
+
+from ebbtide.core.decision import Action, Actor, Decision, Verb
+from ebbtide.core.intent import Wish
+from ebbtide.core.reason import Reason
+from ebbtide.core.ruling import Ruling, act
+from ebbtide.core.situation import Situation
+from ebbtide.core.workload import Attempts
+
+MOST: Final = 3
+"""So often the same is tried within a day (design: "A human moved the lever")."""
+DAY_SECONDS: Final = 24 * 3600.0
+_OF_LEVERS: Final = frozenset({Verb.Pause, Verb.Resume, Verb.Start, Verb.Forget})
+_BY_WORD: Final = frozenset({Wish.Stop, Wish.Run})
+_BY_ITSELF: Final = frozenset({(Verb.Start, Reason.Running), (Verb.Forget, Reason.RestoreStale)})
+
+
+def made(situation: Situation, request: str) -> int:
+    """How often this was done last, without anything else of ours in between and within a day.
+
+    Once it was done as often as it may be, it stays so: until somebody wants something else or changes the spec.
+    """
+    stored = situation.workload.memory.attempts
+    if stored is None or stored.request != request or situation.is_respecified:
+        return 0
+    return stored.count if stored.count >= MOST or situation.now - stored.since < DAY_SECONDS else 0
+
+
+def by_word(situation: Situation, verb: Verb) -> str:
+    """What a human asked for, as attempts at it are counted: each new word counts anew."""
+    return f"{verb}/{situation.word.request}"
+
+
+def by_itself(verb: Verb, reason: Reason) -> str:
+    """What needs nobody's word, as attempts at it are counted."""
+    return f"{verb}/{reason}"
+
+
+def attempts_record(decision: Decision, done: frozenset[Verb]) -> Attempts | None:
+    """status.attempts after this tick."""
+    situation = decision.ruled.situation
+    before = situation.workload.memory.attempts
+    action = next((it for it in decision.actions if it.verb in _OF_LEVERS and it.verb in done), None)
+    if action is None or action.observed or action.reason is Reason.ConflictingController:
+        return before
+    if action.verb is Verb.Forget and situation.word.wish in _BY_WORD:
+        return before  # what a human wants is tried again at once: it is one fight
+    request = _request(situation, action)
+    count = made(situation, request)
+    since = before.since if before is not None and count else situation.now
+    return Attempts(request, count + 1, since) if request else None
+
+
+def _request(situation: Situation, action: Action) -> str:
+    """Empty for what is not counted here."""
+    if (action.verb, action.reason) in _BY_ITSELF:
+        return by_itself(action.verb, action.reason)
+    is_word = action.by is Actor.User and situation.word.wish in _BY_WORD
+    return by_word(situation, action.verb) if is_word else ""
+
+
+def conflict(situation: Situation, concern: str, message: str) -> Ruling:
+    """Somebody else has it their way: told once, and the lever is not moved any more."""
+    reason, target = Reason.ConflictingController, situation.target
+    stored = next((it for it in situation.workload.memory.conditions if it.type == "Succeeded"), None)
+    verb = Verb.Notify if stored is None or stored.reason != reason else None
+    if situation.word.wish in _BY_WORD and target is not None and target.restore is not None:
+        verb = Verb.Forget  # it tells of the last attempt, which was undone as well
+    actions = (act(situation, verb, reason, message),) if verb else ()
+    return Ruling(concern, reason, message, actions, refused=reason)

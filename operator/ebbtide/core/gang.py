@@ -2,6 +2,7 @@
 # ruff: noqa: PLR1730  the pass runs for every device of the fleet at every tick, and max() is a call
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from math import inf
 from typing import TypeAlias
 
@@ -28,6 +29,8 @@ class Gang(Struct, frozen=True, gc=False):
     interval_seconds: float
     clock_floor: Instant | None = None
     """End of the last veto or override: the idle clock does not start before it."""
+    sharing_nodes: AbstractSet[str] = frozenset()
+    """Nodes that offer each device to several pods."""
 
 
 Held: TypeAlias = tuple[Pod, Instant, Sequence[DeviceEvidence]]

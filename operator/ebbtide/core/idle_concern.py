@@ -6,6 +6,7 @@ from ebbtide.core.idle import IDLE_VERDICTS, Countdown, Refusal, countdown, refu
 from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import Ruling, act, command_target
 from ebbtide.core.situation import Situation
+from ebbtide.core.tidings import tidings
 from ebbtide.core.timestamps import stamp
 
 
@@ -13,7 +14,8 @@ def idle(situation: Situation) -> Ruling:
     """Idleness: the verdict, the warning, the pause and what refuses it."""
     judgement, governing = situation.judgement, situation.governing
     if judgement.verdict not in IDLE_VERDICTS:
-        return Ruling("idle", judgement.reason, judgement.message, countdown=steps(situation))
+        due = steps(situation)
+        return Ruling("idle", judgement.reason, judgement.message, tidings(situation, due), countdown=due)
     if _section(situation) is None:
         reason = governing.reason or Reason.NoPolicy
         message = governing.message if governing.reason else f"{governing.reference} has no idle section"

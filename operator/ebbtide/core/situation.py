@@ -61,6 +61,8 @@ class Gatherer:
     def __init__(self, snapshot: Snapshot, before: Memo | None = None) -> None:
         self._snapshot = snapshot
         self._archive = Archive(snapshot, before)
+        nodes = snapshot.cluster.nodes.values()
+        self._sharing_nodes = frozenset(node.name for node in nodes if node.shares_devices)
 
     def memo(self) -> Memo:
         """What the next tick may take over."""
@@ -101,6 +103,7 @@ class Gatherer:
             metrics=snapshot.metrics,
             interval_seconds=snapshot.settings.sample_interval_seconds,
             clock_floor=floor,
+            sharing_nodes=self._sharing_nodes,
         )
 
 

@@ -8,10 +8,11 @@ from typing import Final
 
 from ebbtide.core.at_work import busy_now, span_if_used
 from ebbtide.core.decision import Judgement, Verdict
-from ebbtide.core.gang import Gang, Tally, tally_of
+from ebbtide.core.gang import Gang, tally_of
 from ebbtide.core.idle_rule import IdleRule
 from ebbtide.core.reason import Reason
 from ebbtide.core.spotless import is_spotless
+from ebbtide.core.stall import stuck_engine
 from ebbtide.core.verdict_case import Case, Check, Hit, first
 from ebbtide.core.verdict_checks import (
     active,
@@ -32,6 +33,7 @@ from ebbtide.core.verdict_unknown import (
     insufficient_coverage,
     metrics_missing,
     metrics_unavailable,
+    pod_identity,
     shared_device,
     signals_disagree,
     single_family,
@@ -53,6 +55,7 @@ OPENING: Final[tuple[Check, ...]] = (
 )
 DOUBTS: Final[tuple[Check, ...]] = (
     wrong_owner,
+    pod_identity,
     metrics_missing,
     stale_metrics,
     bad_values,
@@ -84,13 +87,13 @@ def judge(gang: Gang) -> Judgement:
     hit = first(OPENING, case)
     if hit is None and not is_spotless(tally):
         hit = first(DOUBTS, case)
-    return _judgement(tally, hit or first(CLOSING, case) or idle(case))
+    return _judgement(case, hit or first(CLOSING, case) or idle(case))
 
 
 def judge_thoroughly(gang: Gang) -> Judgement:
     """The same without short cuts: every check looks at every device."""
     case = Case(tally_of(gang))
-    return _judgement(case.tally, first(CHECKS, case) or idle(case))
+    return _judgement(case, first(CHECKS, case) or idle(case))
 
 
 def describe(gang: Gang, judgement: Judgement) -> Judgement:
@@ -101,7 +104,7 @@ def describe(gang: Gang, judgement: Judgement) -> Judgement:
 
 def _judge_one(case: Case) -> Hit:
     """What one device of a gang shows by itself: its pod may have others."""
-    return first([check for check in CHECKS if check is not metrics_missing], case) or idle(case)
+    return first([check for check in CHECKS if check not in {metrics_missing, pod_identity}], case) or idle(case)
 
 
 def _at_work(gang: Gang, busy_at: Instant) -> Judgement:
@@ -115,7 +118,10 @@ def _at_work(gang: Gang, busy_at: Instant) -> Judgement:
     )
 
 
-def _judgement(tally: Tally, hit: Hit) -> Judgement:
+def _judgement(case: Case, hit: Hit) -> Judgement:
+    tally, remark = case.tally, ""
+    if hit.verdict is Verdict.Active and tally.worked_at <= tally.edge:
+        remark = next(filter(None, (stuck_engine(window) for window in case.windows if window.busy)), "")
     return Judgement(
         verdict=hit.verdict,
         reason=hit.reason,
@@ -124,4 +130,5 @@ def _judgement(tally: Tally, hit: Hit) -> Judgement:
         span_seconds=tally.span,
         after_seconds=tally.after,
         newest_common_sample_at=tally.newest_common,
+        remark=remark,
     )

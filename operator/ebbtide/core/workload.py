@@ -88,6 +88,8 @@ class Node:
     accelerators: int
     cpu: float
     memory_bytes: int
+    shares_devices: bool = False
+    """It offers each device to several pods: time-slicing or MPS, by its labels."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,7 @@ class FleetReader:
             holders = holders if labelling.names == expected else seeing.holders(labelling.names)
             self.tally.unattributed_devices = holders.unattributed
             self.tally.scraped_twice = self._doubles(seeing, holders)
+            self.book.others.update(holders.mistaken)
             del presence, seeing  # megabytes, before more come
             self._fold(ticket, grid, labelling.names, holders)
         with ticket.held():

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from ebbtide.core.device_evidence import DeviceEvidence
 from ebbtide.core.series import NEVER
 from ebbtide.core.signal import Pace, Signal, Thresholds
+from ebbtide.core.signs import Signs
 from ebbtide.core.workload import Instant
 
 __all__ = ["NEVER", "DeviceEvidence", "EvidenceBook", "Pace", "Signal", "Thresholds"]
@@ -21,7 +22,7 @@ _NOBODY: Mapping[str, Sequence[DeviceEvidence]] = MappingProxyType({})
 class EvidenceBook:
     """All devices by pod. A row without a pod (namespace and pod empty) is the device's own, unattributed row."""
 
-    __slots__ = ("_by_id", "_by_pod", "others", "pace", "since")
+    __slots__ = ("_by_id", "_by_pod", "others", "pace", "signs", "since")
 
     def __init__(self, interval_seconds: float, since: Instant = NEVER) -> None:
         self.pace = Pace.of(interval_seconds)
@@ -30,6 +31,8 @@ class EvidenceBook:
         self._by_id: dict[str, DeviceEvidence] = {}
         self.since = since
         """The book is complete from this instant on: time before it is unknown, not a gap."""
+        self.signs: Signs | None = None
+        """Signs of life beside the devices; None: nobody reads them."""
         self.others: dict[tuple[str, str], Instant] = {}
         """By (namespace, pod): newest sample of a series that names this pod, but by the UID of another."""
 

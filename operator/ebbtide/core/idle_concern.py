@@ -1,6 +1,7 @@
 """Idleness as a concern: the last of the chain. Verdict, warning, pause, and what refuses the pause."""
 
 from ebbtide.api.idle_section import IdleSection
+from ebbtide.core.beside import cpu_sentence, request_doubt
 from ebbtide.core.decision import Check, Result, Verb
 from ebbtide.core.idle import IDLE_VERDICTS, Countdown, Refusal, countdown, refusal
 from ebbtide.core.reason import Reason
@@ -8,6 +9,7 @@ from ebbtide.core.ruling import Ruling, act, command_target
 from ebbtide.core.situation import Situation
 from ebbtide.core.tidings import tidings
 from ebbtide.core.timestamps import stamp
+from ebbtide.core.workload import KindClass
 
 
 def idle(situation: Situation) -> Ruling:
@@ -69,7 +71,11 @@ def _refusal(situation: Situation) -> Refusal | None:
     if policy is None or policy.spec is None or section is None:
         return None
     limits, found = policy.spec.limits, situation.judgement.reason
-    return refusal(situation.workload, situation.pods, section, limits, found=found, now=situation.now)
+    serves = situation.workload.kind_class is KindClass.Serving
+    requests = request_doubt(situation.gang, situation.judgement.span_seconds) if serves else ""
+    return refusal(
+        situation.workload, situation.pods, section, limits, found=found, requests=requests, now=situation.now
+    )
 
 
 def idle_trace(situation: Situation, ruling: Ruling) -> list[Check]:
@@ -82,6 +88,7 @@ def idle_trace(situation: Situation, ruling: Ruling) -> list[Check]:
     if _section(situation) is None:
         return [*checks, Check("policy", Result.Stop, ruling.refused or Reason.NoPolicy, ruling.message)]
     checks.append(Check("policy", Result.Pass, "", governing.message))
+    checks.append(Check("cpu", Result.Pass, "", cpu_sentence(situation.gang, judgement.span_seconds)))
     refused = _refusal(situation)
     checks.append(_link("refusals", refused is None, refused.reason if refused else "", _said(refused)))
     if ruling.countdown is not None:

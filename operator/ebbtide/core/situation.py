@@ -103,6 +103,8 @@ class Gatherer:
             metrics=snapshot.metrics,
             interval_seconds=snapshot.settings.sample_interval_seconds,
             clock_floor=floor,
+            key=facts.workload.key,
+            active_at=facts.workload.active_at,
             sharing_nodes=self._sharing_nodes,
         )
 

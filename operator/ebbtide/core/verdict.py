@@ -16,6 +16,7 @@ from ebbtide.core.stall import stuck_engine
 from ebbtide.core.verdict_case import Case, Check, Hit, first
 from ebbtide.core.verdict_checks import (
     active,
+    active_beside,
     all_stalled,
     busy_sentence,
     failing,
@@ -29,6 +30,7 @@ from ebbtide.core.verdict_unknown import (
     attribution_untrusted,
     bad_values,
     clock_too_young,
+    cpu_in_doubt,
     frozen_metrics,
     insufficient_coverage,
     metrics_missing,
@@ -50,6 +52,7 @@ OPENING: Final[tuple[Check, ...]] = (
     failing,  # Failing
     starting,  # Starting: not Ready, or in grace
     all_stalled,  # Stalled, where no other device is left to be Unknown
+    active_beside,  # Active: CPU, requests, a notebook's word
     metrics_unavailable,  # Unknown from here on
     attribution_untrusted,
 )
@@ -67,11 +70,14 @@ DOUBTS: Final[tuple[Check, ...]] = (
 )
 """What a spotless gang needs no look at."""
 CLOSING: Final[tuple[Check, ...]] = (
+    cpu_in_doubt,  # Unknown: CPU counts, and is not known for the whole span
     clock_too_young,  # Unknown: HistoryTooShort or InsufficientCoverage
     stalled,  # Stalled: some device, the others are beyond doubt
 )
 CHECKS: Final = (*OPENING, *DOUBTS, *CLOSING)
 """The chain in order; what passes all of it is Idle or NeverUsed."""
+OF_THE_GANG: Final = frozenset({active_beside, cpu_in_doubt, metrics_missing, pod_identity})
+"""What says nothing about one device."""
 
 
 def judge(gang: Gang) -> Judgement:
@@ -84,6 +90,7 @@ def judge(gang: Gang) -> Judgement:
         return _at_work(gang, busy_at)
     tally = tally_of(gang)
     case = Case(tally)
+    tally.beside_at = case.sign.at
     hit = first(OPENING, case)
     if hit is None and not is_spotless(tally):
         hit = first(DOUBTS, case)
@@ -93,6 +100,7 @@ def judge(gang: Gang) -> Judgement:
 def judge_thoroughly(gang: Gang) -> Judgement:
     """The same without short cuts: every check looks at every device."""
     case = Case(tally_of(gang))
+    case.tally.beside_at = case.sign.at
     return _judgement(case, first(CHECKS, case) or idle(case))
 
 
@@ -104,7 +112,7 @@ def describe(gang: Gang, judgement: Judgement) -> Judgement:
 
 def _judge_one(case: Case) -> Hit:
     """What one device of a gang shows by itself: its pod may have others."""
-    return first([check for check in CHECKS if check not in {metrics_missing, pod_identity}], case) or idle(case)
+    return first([check for check in CHECKS if check not in OF_THE_GANG], case) or idle(case)
 
 
 def _at_work(gang: Gang, busy_at: Instant) -> Judgement:

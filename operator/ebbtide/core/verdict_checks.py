@@ -66,6 +66,14 @@ def all_stalled(case: Case) -> Hit | None:
     return stalled(case) if case.tally.busy_at > case.tally.edge and complete and not case.quiet else None
 
 
+def active_beside(case: Case) -> Hit | None:
+    """The devices are quiet, but its CPU works, it serves requests, or people use its notebook."""
+    tally, sign = case.tally, case.sign
+    if tally.busy_at > tally.edge or sign.at <= tally.edge:
+        return None  # a collective that hangs spins the CPU too: that is no sign of work
+    return Hit(Verdict.Active, sign.reason, f"devices are quiet, but {sign.message}")
+
+
 def stalled(case: Case) -> Hit | None:
     """Some device spins, and none works (`active` did not hold)."""
     tally = case.tally

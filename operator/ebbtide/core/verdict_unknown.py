@@ -6,6 +6,7 @@ Devices with a busy sample in the window are left out: they are Stalled (an acti
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
+from ebbtide.core.beside import cpu_doubt
 from ebbtide.core.decision import Verdict
 from ebbtide.core.device_window import (
     HOLE_POWER_FACTOR,
@@ -83,6 +84,12 @@ def metrics_missing(case: Case) -> Hit | None:
             seen = f"{len(devices)} of {count(pod.accelerators, 'device')}"
             return _hit(Reason.MetricsMissing, f"pod {pod.name}: activity series for {seen} since Ready")
     return None
+
+
+def cpu_in_doubt(case: Case) -> Hit | None:
+    """CPU use counts as activity, and what is known of it does not cover the judged span."""
+    doubt = cpu_doubt(case.tally)
+    return None if doubt is None else _hit(doubt.reason, doubt.message)
 
 
 def clock_too_young(case: Case) -> Hit | None:

@@ -34,6 +34,14 @@ class WorkloadKey:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesName:
+    """Series that a user names: a metric, and labels that must be equal."""
+
+    metric: str
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Attribution:
     """Who pays: the six keys of the contract; an empty string is "not given"."""
 
@@ -278,6 +286,10 @@ class Workload:
     """Its pods have an emptyDir, and it is of a kind whose pods come back without one's content."""
     checkpointed_at: Instant | None = None
     """The annotation ebbtide.dev/checkpointed-at of the workload itself."""
+    active_at: Instant | None = None
+    """Newest activity of people or kernels that the object tells itself: a Notebook's annotation."""
+    request_series: SeriesName | None = None
+    """The annotation ebbtide.dev/request-series: what shows that it serves."""
     spec_hash: str = ""
     """Adopted workloads: their spec without the lever, hashed; empty for our own kinds, which have a generation."""
 

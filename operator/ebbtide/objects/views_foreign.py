@@ -87,6 +87,8 @@ def foreign(meta: ObjectMeta, target: Target, shape: Shape) -> Workload:
         unsupported=_unsupported(meta),
         scratch=shape.loses_scratch and not said.checkpoint_said and shape.template.has_empty_dir(),
         checkpointed_at=time_in(meta.annotations, keys.CHECKPOINTED_AT)[0],
+        active_at=said.active_at,
+        request_series=said.request_series,
         spec_hash=shape.spec_hash,
     )
 

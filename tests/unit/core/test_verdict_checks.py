@@ -295,10 +295,10 @@ def test_newest_common_sample_is_that_of_the_device_furthest_behind():
 
 def test_checks_are_named_and_described():
     assert [check.__name__ for check in CHECKS] == [
-        "no_running_pod", "active", "failing", "starting", "all_stalled", "metrics_unavailable",
+        "no_running_pod", "active", "failing", "starting", "all_stalled", "active_beside", "metrics_unavailable",
         "attribution_untrusted", "wrong_owner", "pod_identity", "metrics_missing", "stale_metrics", "bad_values",
         "frozen_metrics", "insufficient_coverage", "single_family", "signals_disagree", "shared_device",
-        "clock_too_young", "stalled",
+        "cpu_in_doubt", "clock_too_young", "stalled",
     ]  # fmt: skip
     assert all(check.__doc__ for check in CHECKS)
 

@@ -4,6 +4,7 @@ Order and rule: "Idle, exactly" of the API. Each check answers None, or the verd
 """
 
 from ebbtide.core.decision import Verdict
+from ebbtide.core.device_window import Window
 from ebbtide.core.reason import Reason
 from ebbtide.core.stall import is_stalled
 from ebbtide.core.verdict_case import Case, Hit
@@ -26,10 +27,15 @@ def active(case: Case) -> Hit | None:
     tally = case.tally
     if tally.busy_at <= tally.edge:
         return None
-    if tally.worked_at <= tally.edge and all(is_stalled(window) for window in case.windows if window.busy):
+    if tally.worked_at <= tally.edge and all(_spins(case, window) for window in case.windows if window.busy):
         return None
     reason = Reason.GPUActive if tally.busy_now else Reason.RecentlyActive
     return Hit(Verdict.Active, reason, busy_sentence(tally.busy_at, tally.gang.now, tally.span))
+
+
+def _spins(case: Case, window: Window) -> bool:
+    """For the whole span: a start-up that waits for others looks the same for a while."""
+    return window.begin <= case.tally.edge and is_stalled(window)
 
 
 def busy_sentence(at: Instant, now: Instant, span: float) -> str:

@@ -1,7 +1,7 @@
 """Signs of life beside the devices, read from the same store of samples: which questions are asked, and for whom.
 
-At most two questions, and none that no policy needs: CPU while some policy counts it, requests while some policy asks
-for them and some work serves. They are counted apart from the fleet's device queries.
+At most two questions a step of a minute, and none that no policy needs: CPU while some policy counts it, requests and
+activity while some policy has an idle section and some work may serve. They are counted apart from the fleet's queries.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
 
-from ebbtide.api.idle_section import ServingMode
 from ebbtide.core.signs import Line, Reading, Signs
 from ebbtide.core.snapshot import ClusterState
 from ebbtide.core.workload import Instant, KindClass, Pod, SeriesName, Workload, WorkloadKey
@@ -109,8 +108,7 @@ _MOST_NAMESPACES: Final = 100
 def wants_of(state: ClusterState, allowed: Mapping[str, str]) -> Wants:
     """What the policies and workloads of a cluster ask for. `allowed`: label of the namespace by metric."""
     sections = [it.spec.idle for it in state.policies if it.spec is not None and it.spec.idle is not None]
-    by_requests = any(section.serving is ServingMode.RequestSignal for section in sections)
-    serves = by_requests and any(_shows_requests(it) for it in state.workloads)
+    serves = bool(sections) and any(_may_serve(it) for it in state.workloads)
     names = sorted({key.namespace for key, pods in state.pods.items() if pods})
     named, by_series, problems = _named(state.workloads, allowed) if serves else ((), {}, {})
     return Wants(
@@ -123,7 +121,8 @@ def wants_of(state: ClusterState, allowed: Mapping[str, str]) -> Wants:
     )
 
 
-def _shows_requests(workload: Workload) -> bool:
+def _may_serve(workload: Workload) -> bool:
+    """People or programs may use it: a server, a notebook, or whatever names a series."""
     return workload.kind_class is not KindClass.RunToCompletion or workload.request_series is not None
 
 
@@ -236,6 +235,8 @@ class SignReader:
             self._counters.clear()
         self._asked = wants.named
         grid = self._requests.next_grid(now, _MOST_STEPS)
+        if book.requests_read is not None and grid.end <= book.requests_read.end:
+            return
         answer = self._ask("the series of requests", partial(self._source.requests, wants.named, grid))
         rows = list(answer.series())
         with ticket.held():

@@ -73,10 +73,11 @@ def rate(samples: Samples, begin: int, end: int) -> float | None:
     increase = sum(after - before if after >= before else after for (_, before), (_, after) in _pairs(samples))
     (first, value), last = samples[0], samples[-1][0]
     sampled, mean = last - first, (last - first) / (len(samples) - 1)
-    ahead, behind = first - begin, end - last
+    ahead, behind = float(first - begin), end - last
+    ahead = ahead if ahead < 1.1 * mean else mean / 2
     if increase > 0 and value >= 0:
-        ahead = min(ahead, int(sampled * value / increase))
-    reach = sampled + (ahead if ahead < 1.1 * mean else mean / 2) + (behind if behind < 1.1 * mean else mean / 2)
+        ahead = min(ahead, sampled * value / increase)
+    reach = sampled + ahead + (behind if behind < 1.1 * mean else mean / 2)
     return increase * (reach / sampled) / ((end - begin) / PER_SECOND)
 
 

@@ -2,19 +2,28 @@
 
 import math
 import random
+from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
 
 from e2e.tests.remote_write import STALE
 from e2e.tests.test_metrics_equality import SCRAPES, START, Written, both, prometheus
+from ebbtide.core.series_name import parse_series
+from ebbtide.core.signs import Signs
+from ebbtide.core.workload import KindClass
+from ebbtide.metrics.adapter import PrometheusMetrics
 from ebbtide.metrics.client import PrometheusClient
+from ebbtide.metrics.settings import MetricsSettings
 from ebbtide.metrics.signs import PrometheusSigns
 from ebbtide.samples.answer import Answer
+from ebbtide.samples.settings import ReadingSettings
 from ebbtide.samples.signs import ACTIVITY, COUNTER, CPU_METRIC, GAUGE, Named
 from ebbtide.samples.source import SIGNAL_LABEL
 from ebbtide.samples.span import Grid
+from ebbtide.sim.simulated_metrics import SimulatedMetrics
 from ebbtide.sim.stored_signs import StoredSigns
+from tests.builders import state, workload
 
 pytestmark = pytest.mark.plane
 __all__ = ["prometheus"]
@@ -114,6 +123,54 @@ def test_the_same_samples_give_the_same_signs(prometheus: str, seed: int) -> Non
     assert marks == {GAUGE, COUNTER, ACTIVITY, GATEWAY.mark, DEPTH.mark}
     assert {dict(labels).get("destination_namespace", "ml") for labels, _ in asked} == {"ml", "a.b"}
     client.close()
+
+
+@dataclass
+class Hands:
+    """A clock that only the test moves."""
+
+    at: float = START
+
+    def now(self) -> float:
+        return self.at
+
+
+def shown(signs: Signs | None) -> dict[str, object]:
+    """Everything that was read, as plain values."""
+    assert signs is not None
+    lines = {"cpu": signs.cpu, "pods": signs.of_pods, "workloads": signs.of_workloads}
+    told = {
+        name: {key: (line.last, line.value, line.gaps, tuple(line.stairs)) for key, line in held.items()}
+        for name, held in lines.items()
+    }
+    return {**told, "told": signs.told, "cpu read": signs.cpu_read, "requests read": signs.requests_read}
+
+
+async def test_the_operator_reads_the_same_signs_from_both(prometheus: str) -> None:  # the fixture
+    dice, run, clock = random.Random(5), "operator", Hands()
+    store = both(prometheus, written(dice), run)
+    allowed = ((GATEWAY.metric, GATEWAY.namespace_label), (DEPTH.metric, DEPTH.namespace_label))
+    settings = MetricsSettings(url=prometheus, match_labels=(("run", run),), allowed=allowed)
+    real = PrometheusMetrics(settings, clock)
+    simulated = SimulatedMetrics(store, ReadingSettings(), clock, allowed=dict(allowed))
+    names = {"t": None, "u": None, "chat": None, "named": parse_series('gateway_requests_total{model="chat"}')}
+    them = [
+        workload(name, namespace="ml", kind_class=KindClass.Serving, request_series=series)
+        for name, series in names.items()
+    ]
+    seen = state(*them)
+    while clock.at < START + 30 * SCRAPES:
+        clock.at += dice.choice([30.0, 31.7, 60.0])
+        (book, _), (other, _) = await real.observe(seen), await simulated.observe(seen)
+        assert shown(book.signs) == shown(other.signs)
+        assert real.sign_queries_last_tick <= 2
+    signs = book.signs
+    assert signs is not None
+    assert {key.name for key in signs.cpu} == {"t", "u"}
+    assert {pod for _, pod in signs.of_pods} >= {"chat-0", "chat-1", "triton-0"}
+    assert [key.name for key in signs.of_workloads] == ["named"]
+    assert list(signs.told) == [("ml", "nb-0")]
+    await real.close()
 
 
 def test_every_change_of_a_counter_is_seen_in_some_step(prometheus: str) -> None:  # the fixture

@@ -99,6 +99,7 @@ class FleetReader:
             attribution_problem=problem,
             as_of=self._reach.read_to,
             interval_problem=self._fit.problem,
+            empty=up and self._presence_rows == 0 and any(pod.ready_since is not None for pod in self._roster),
         )
 
     def _prepare(self, state: ClusterState, now: Instant) -> None:

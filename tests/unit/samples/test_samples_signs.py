@@ -90,8 +90,9 @@ def test_cpu_is_asked_for_once_a_minute_and_its_history_at_the_start() -> None:
     assert reading.reader.behind == ""
 
 
-def test_cpu_is_the_busiest_pods_share_of_its_request() -> None:
-    lazy, working = pod("resnet-0", cpu=8.0), pod("resnet-1", cpu=2.0)
+@pytest.mark.parametrize("devices", [2, 0], ids=["a worker", "acceptance 6: a launcher without a device"])
+def test_cpu_is_the_busiest_pods_share_of_its_request(devices: int) -> None:
+    lazy, working = pod("resnet-0", cpu=8.0), pod("resnet-1", cpu=2.0, accelerators=devices)
     it = workload()
     reading = Reading(state(it, pods={it.key: (lazy, working)}))
     for name, cores in (("resnet-0", 1.0), ("resnet-1", 0.5)):

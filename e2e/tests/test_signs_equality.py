@@ -2,15 +2,17 @@
 
 import math
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from e2e.tests.remote_write import STALE
 from e2e.tests.test_metrics_equality import SCRAPES, START, Written, both, prometheus
 from ebbtide.core.series_name import parse_series
-from ebbtide.core.signs import Signs
+from ebbtide.core.signs import Line, Signs
 from ebbtide.core.workload import KindClass
 from ebbtide.metrics.adapter import PrometheusMetrics
 from ebbtide.metrics.client import PrometheusClient
@@ -135,13 +137,17 @@ class Hands:
         return self.at
 
 
+def plain(lines: Mapping[Any, Line]) -> dict[object, tuple[object, ...]]:
+    return {key: (line.last, line.value, line.gaps, tuple(line.stairs)) for key, line in lines.items()}
+
+
 def shown(signs: Signs | None) -> dict[str, object]:
     """Everything that was read, as plain values."""
     assert signs is not None
-    lines = {"cpu": signs.cpu, "pods": signs.of_pods, "workloads": signs.of_workloads}
-    told = {
-        name: {key: (line.last, line.value, line.gaps, tuple(line.stairs)) for key, line in held.items()}
-        for name, held in lines.items()
+    told: dict[str, object] = {
+        "cpu": plain(signs.cpu),
+        "pods": plain(signs.of_pods),
+        "workloads": plain(signs.of_workloads),
     }
     return {**told, "told": signs.told, "cpu read": signs.cpu_read, "requests read": signs.requests_read}
 

@@ -113,6 +113,8 @@ def _requests(gang: Gang) -> Sign | None:
     signs = gang.book.signs
     if signs is None or not gang.rule.counts_requests or gang.key is None:
         return None
+    if not signs.of_pods and not signs.of_workloads:
+        return None  # as in most fleets: nothing is looked up for each pod
     lines: list[Line | None] = [signs.of_pods.get((pod.namespace, pod.name)) for pod in gang.lineup.everyone]
     at = max((line.last_above(0.0) for line in (*lines, signs.of_workloads.get(gang.key)) if line), default=NEVER)
     if at == NEVER:
@@ -124,6 +126,8 @@ def _requests(gang: Gang) -> Sign | None:
 def _notebook(gang: Gang) -> Sign | None:
     """From the Notebook's annotation, or from its server. A time to come counts as now: clocks differ."""
     signs = gang.book.signs
+    if gang.active_at is None and (signs is None or not signs.told):
+        return None
     told = () if signs is None else (signs.told.get((pod.namespace, pod.name)) for pod in gang.lineup.everyone)
     at = max((moment for moment in (gang.active_at, *told) if moment is not None), default=NEVER)
     if at == NEVER:

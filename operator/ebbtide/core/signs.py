@@ -6,7 +6,7 @@ never measured says nothing, and `explain` says that it was not.
 
 from array import array
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from ebbtide.core import series
 from ebbtide.core.series import NEVER, Gaps, Stairs
@@ -115,14 +115,18 @@ class Signs:
 
     def forget(self, before: Instant) -> None:
         """Drop what has ended before, and what no window that starts then needs."""
-        for lines in (self.cpu, self.of_pods, self.of_workloads):
-            _forget(lines, before)
+        _forget(self.cpu, before)
+        _forget(self.of_pods, before)
+        _forget(self.of_workloads, before)
         self.told = {pod: at for pod, at in self.told.items() if at >= before}
 
 
-def _forget(lines: dict[WorkloadKey, Line] | dict[tuple[str, str], Line], before: Instant) -> None:
-    for name, line in list(lines.items()):  # type: ignore[union-attr]
+K = TypeVar("K")
+
+
+def _forget(lines: dict[K, Line], before: Instant) -> None:
+    for name, line in list(lines.items()):
         if line.last < before:
-            del lines[name]  # type: ignore[arg-type]
+            del lines[name]
         else:
             line.forget(before)

@@ -28,6 +28,9 @@ def is_stalled(window: Window) -> bool:
 
 def stuck_engine(window: Window) -> str:
     """A sentence where utilisation is high and every profiling field has been 0 for the whole window; else empty."""
+    engine = window.device.last(Signal.Engine)
+    if engine is None or engine[1] > 0:
+        return ""  # so it is for all that work
     long = window.length >= LONG_INTERVALS * window.device.pace.interval
     if not (long and _is_high(window, Signal.Utilisation, HIGH_PERCENT) and window.is_covered(Signal.Engine)):
         return ""

@@ -22,7 +22,9 @@ def tidings(situation: Situation, due: Countdown) -> tuple[Action, ...]:
         return (_told(situation, judgement.reason, f"{judgement.message}; it is left running: look at its logs"),)
     if memory.warned_at is not None and due.warned_at is None and situation.governing.enforce:
         said = f"{judgement.message}; the warning of {stamp(memory.warned_at)} is void, the countdown starts anew"
-        return (_told(situation, judgement.reason, said),)
+        # Whether that sample still is the newest one depends on when we looked, and is no news.
+        reason = Reason.RecentlyActive if judgement.reason is Reason.GPUActive else judgement.reason
+        return (_told(situation, reason, said),)
     if judgement.remark:
         return (_told(situation, Reason.SignalsDisagree, judgement.remark),)
     return ()

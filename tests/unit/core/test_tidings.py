@@ -69,7 +69,7 @@ def test_acceptance_12_a_busy_sample_before_the_deadline_cancels_the_countdown_a
     found = decide(warned)
     assert found.judgement.verdict == "Active"
     assert found.warned_at is None
-    assert notes(found) == [("Notify", "GPUActive")]
+    assert notes(found) == [("Notify", "RecentlyActive")]
     assert "is void" in found.actions[0].message
 
 

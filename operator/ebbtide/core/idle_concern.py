@@ -9,6 +9,7 @@ from ebbtide.core.ruling import Ruling, act, command_target
 from ebbtide.core.situation import Situation
 from ebbtide.core.tidings import tidings
 from ebbtide.core.timestamps import stamp
+from ebbtide.core.wording import duration
 from ebbtide.core.workload import KindClass
 
 
@@ -71,11 +72,18 @@ def _refusal(situation: Situation) -> Refusal | None:
     if policy is None or policy.spec is None or section is None:
         return None
     limits, found = policy.spec.limits, situation.judgement.reason
-    serves = situation.workload.kind_class is KindClass.Serving
-    requests = request_doubt(situation.gang, situation.judgement.span_seconds) if serves else ""
+    requests = _request_doubt(situation) if _asks_for_requests(situation) else ""
     return refusal(
         situation.workload, situation.pods, section, limits, found=found, requests=requests, now=situation.now
     )
+
+
+def _asks_for_requests(situation: Situation) -> bool:
+    return situation.workload.kind_class is KindClass.Serving and situation.rule.counts_requests
+
+
+def _request_doubt(situation: Situation) -> str:
+    return request_doubt(situation.gang, situation.judgement.span_seconds)
 
 
 def idle_trace(situation: Situation, ruling: Ruling) -> list[Check]:
@@ -89,6 +97,9 @@ def idle_trace(situation: Situation, ruling: Ruling) -> list[Check]:
         return [*checks, Check("policy", Result.Stop, ruling.refused or Reason.NoPolicy, ruling.message)]
     checks.append(Check("policy", Result.Pass, "", governing.message))
     checks.append(Check("cpu", Result.Pass, "", cpu_sentence(situation.gang, judgement.span_seconds)))
+    if _asks_for_requests(situation) and not _request_doubt(situation):
+        said = f"no requests in {duration(judgement.span_seconds)}, by series that cover all of it"
+        checks.append(Check("requests", Result.Pass, "", said))
     refused = _refusal(situation)
     checks.append(_link("refusals", refused is None, refused.reason if refused else "", _said(refused)))
     if ruling.countdown is not None:

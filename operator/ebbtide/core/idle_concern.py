@@ -18,7 +18,7 @@ def idle(situation: Situation) -> Ruling:
     judgement, governing = situation.judgement, situation.governing
     if judgement.verdict not in IDLE_VERDICTS:
         due = steps(situation)
-        return Ruling("idle", judgement.reason, judgement.message, tidings(situation, due), countdown=due)
+        return Ruling("idle", judgement.reason, judgement.message, tidings(situation), countdown=due)
     if _section(situation) is None:
         reason = governing.reason or Reason.NoPolicy
         message = governing.message if governing.reason else f"{governing.reference} has no idle section"

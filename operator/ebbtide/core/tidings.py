@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Final
 
 from ebbtide.core.decision import Action, Decision, Verb, Verdict
-from ebbtide.core.idle import Countdown
 from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import act
 from ebbtide.core.situation import Situation
@@ -15,12 +14,15 @@ STUCK_SECONDS: Final = 300.0
 """Utilisation and engine are sampled at different moments: a contradiction must last before people hear of it."""
 
 
-def tidings(situation: Situation, due: Countdown) -> tuple[Action, ...]:
-    """What is new about work that is not idle; status remembers what was told, so that it is told once."""
+def tidings(situation: Situation) -> tuple[Action, ...]:
+    """What is new about work that is not idle; status remembers what was told, so that it is told once.
+
+    A warning that a hole in the samples made void is not told of: a broken exporter would write to everybody.
+    """
     judgement, memory = situation.judgement, situation.workload.memory
     if judgement.verdict is Verdict.Stalled and (memory.verdict is None or memory.verdict[0] != Verdict.Stalled):
         return (_told(situation, judgement.reason, f"{judgement.message}; it is left running: look at its logs"),)
-    if memory.warned_at is not None and due.warned_at is None and situation.governing.enforce:
+    if judgement.verdict is Verdict.Active and memory.warned_at is not None and situation.governing.enforce:
         said = f"{judgement.message}; the warning of {stamp(memory.warned_at)} is void, the countdown starts anew"
         # Whether that sample still is the newest one depends on when we looked, and is no news.
         reason = Reason.RecentlyActive if judgement.reason is Reason.GPUActive else judgement.reason

@@ -9,7 +9,20 @@ from ebbtide.core.evidence import EvidenceBook, Signal
 from ebbtide.core.plan import plan
 from ebbtide.core.tidings import STUCK_SECONDS, Patience
 from ebbtide.core.workload import Memory
-from tests.builders import H100, HOUR, MINUTE, NOW, decide, evidence, policy, running_pods, snapshot, state, workload
+from tests.builders import (
+    H100,
+    HOUR,
+    MINUTE,
+    NOW,
+    decide,
+    evidence,
+    healthy,
+    policy,
+    running_pods,
+    snapshot,
+    state,
+    workload,
+)
 
 SPINS = {Signal.Utilisation: 100.0, Signal.Engine: 1.0, Signal.Tensor: 0.0, Signal.Dram: 0.0, Signal.Power: 110.0}
 STUCK = {Signal.Utilisation: 99.0, Signal.Engine: 0.0, Signal.Power: 500.0}
@@ -95,3 +108,9 @@ def test_other_tidings_do_not_wait() -> None:
     stalled = shown(SPINS)
     assert Patience().is_due(stalled, stalled.actions[0], NOW)
     assert Patience().is_due(stalled, replace(stalled.actions[0], reason=stalled.judgement.reason), NOW)
+
+
+def test_acceptance_19_a_warning_that_is_void_for_lack_of_data_is_no_event_storm() -> None:
+    warned = workload(memory=Memory(warned_at=NOW - 299, idle_since=NOW - 1199))
+    found = decide(warned, idle_for=1400, metrics=healthy(up=False))
+    assert (found.judgement.verdict, notes(found)) == ("Unknown", [])

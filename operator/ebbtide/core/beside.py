@@ -102,7 +102,7 @@ def _cpu(gang: Gang) -> Sign | None:
     line = signs.cpu.get(gang.key) if signs is not None and limit and gang.key is not None else None
     if line is None:
         return None
-    at = line.last_above(limit)
+    at = line.holds_above(limit, gang.now, signs.step if signs is not None else 0.0)
     if at == NEVER:
         return None
     said = f"its CPU was above {limit} % of the request at {clock(at, gang.now)}, {duration(gang.now - at)} ago"
@@ -116,7 +116,8 @@ def _requests(gang: Gang) -> Sign | None:
     if not signs.of_pods and not signs.of_workloads:
         return None  # as in most fleets: nothing is looked up for each pod
     lines: list[Line | None] = [signs.of_pods.get((pod.namespace, pod.name)) for pod in gang.lineup.everyone]
-    at = max((line.last_above(0.0) for line in (*lines, signs.of_workloads.get(gang.key)) if line), default=NEVER)
+    known = (line for line in (*lines, signs.of_workloads.get(gang.key)) if line)
+    at = max((line.holds_above(0.0, gang.now, signs.step) for line in known), default=NEVER)
     if at == NEVER:
         return None
     said = f"requests were served at {clock(at, gang.now)}, {duration(gang.now - at)} ago"
@@ -142,7 +143,9 @@ def _covers(read: Reading, signs: Signs, edge: Instant, now: Instant) -> bool:
 
 
 def _uncovered(line: Line, signs: Signs, edge: Instant, name: str) -> str:
-    end = edge if signs.requests_read is None else max(edge, signs.requests_read.end)
+    end = edge if signs.requests_read is None else signs.requests_read.end
+    if end - edge < signs.step:
+        return f"the judged span is too short to know: requests are read every {duration(signs.step)}"
     missing, hole = line.absence(edge, end, signs.step)
     if hole > LONGEST_STEPS * signs.step or missing > MISSING_SHARE * max(end - edge, signs.step):
         return f"{name} are not there for {duration(missing)} of {duration(end - edge)}"

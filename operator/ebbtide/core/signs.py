@@ -14,6 +14,8 @@ from ebbtide.core.workload import Instant, WorkloadKey
 
 LATEST: Final = 4
 """Steps that the newest sign may be old: signs are read a step at a time, and shown a scrape later."""
+HELD: Final = 2
+"""Steps for which the newest sign of work holds: until the next is read."""
 LONGEST_HOLE: Final = 5
 """Steps that may lie between two signs of CPU: cAdvisor is scraped at its own pace."""
 
@@ -52,6 +54,12 @@ class Line:
     def last_above(self, limit: float) -> Instant:
         """Time of the newest sample strictly above the limit; NEVER if none."""
         return self.last if self.value > limit else series.last_above(self.stairs, limit)
+
+    def holds_above(self, limit: float, now: Instant, step: float) -> Instant:
+        """As `last_above`; where the newest sample is above, work is taken to go on until the next is due."""
+        if self.last != NEVER and self.value > limit:
+            return min(now, self.last + HELD * step)
+        return series.last_above(self.stairs, limit)
 
     def peak(self, start: Instant) -> float | None:
         """Highest value newer than `start`; None without a sample there."""

@@ -154,13 +154,22 @@ def _values(series: SeriesName, namespace_label: str) -> tuple[str, ...]:
     return tuple(value for name, value in series.labels if name != namespace_label)
 
 
+def step_of(interval: float) -> float:
+    """Seconds of a step: a minute, unless devices are scraped more seldom, or so often that all runs in seconds."""
+    return 2 * interval if interval < _IN_SECONDS else max(STEP_SECONDS, interval)
+
+
+_IN_SECONDS: Final = 5.0
+"""No cluster scrapes its kubelets every 5 s; a demo and a test may."""
+
+
 class SignReader:
     """Reads what is new since the last call into `book`. Not safe for two threads at a time."""
 
     def __init__(self, settings: ReadingSettings, source: SignSource, allowed: Mapping[str, str] | None = None) -> None:
         """`allowed`: metrics that users may name, with the label that carries the namespace."""
         self._settings, self._source, self._allowed = settings, source, dict(allowed or {})
-        self._step = max(STEP_SECONDS, settings.sample_interval_seconds)
+        self._step = step_of(settings.sample_interval_seconds)
         self._seen: tuple[object, ...] = ()
         self._wants = Wants()
         self._fresh()

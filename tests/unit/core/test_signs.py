@@ -185,3 +185,17 @@ def test_signs_never_make_anything_idle_that_was_not(cpu, requests, active):
         assert not [minute for minute, value in cpu.items() if minute > 30 and (value or 0) > 20]
         assert not [minute for minute, value in requests.items() if minute > 30 and value]
         assert active is None or active <= 30
+
+
+def test_the_newest_sign_of_work_holds_until_the_next_is_due():
+    """Signs come once a minute, and a span may be short: what works at the last look works."""
+    short = IdleRule(660, 600, 0, 660)
+    assert Signed(short).cpu(*values(3.0, (59, 50.0))[:60]).says(at=60.9) == "Active CPUActive"
+    assert Signed(short).cpu(*values(50.0)[:57]).says(at=60) == "Idle"
+    assert Signed(short).requests(*values(0.0, (59, 1.0))[:60]).says(at=60.9) == "Active RequestsServed"
+
+
+def test_a_span_shorter_than_a_reading_of_requests_knows_nothing_of_them():
+    world = Signed().requests(*values(0.0))
+    assert "too short" in request_doubt(world.gang(), 30)
+    assert request_doubt(world.gang(), 120) == ""

@@ -6,6 +6,7 @@ A page of our own stands for cAdvisor, the inference engines and a gateway: Prom
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, Self
 
@@ -20,7 +21,6 @@ pytestmark = pytest.mark.plane
 WHERE: Final = "signs"
 IDLE: Final = {"afterSeconds": 20, "warnSeconds": 6, "graceSeconds": 2, "neverUsedAfterSeconds": 20}
 SERVERS: Final = ("chat", "silent", "dark", "named")
-CPU: Final = {"resources": {"requests": {"cpu": "2"}}}
 
 
 class Page:
@@ -91,8 +91,8 @@ def pods(it: Installation, page: Page) -> dict[str, str]:
     it.plane.wait_default_service_account(WHERE)
     named = {"ebbtide.dev/request-series": 'gateway_requests_total{model="named"}'}
     servers = [deployment(name, WHERE, "busy:3 idle", annotations=named if name == "named" else {}) for name in SERVERS]
-    container = {"name": "train", "image": "registry.example/train:7", "resources": {"limits": {"nvidia.com/gpu": 1}}}
-    asks = {"containers": [{**container, "resources": {**container["resources"], **CPU["resources"]}}]}
+    resources = {"limits": {"nvidia.com/gpu": 1}, "requests": {"cpu": "2"}}
+    asks = {"containers": [{"name": "train", "image": "registry.example/train:7", "resources": resources}]}
     jobs = [training_job(name, WHERE, "busy:3 idle", pod=asks) for name in ("prepares", "sleeps")]
     it.apply(cost_policy(WHERE, IDLE), *servers, *jobs)
     names = it.wait("all pods", lambda: running(it))
@@ -132,6 +132,10 @@ def replicas(it: Installation, name: str) -> int:
     return int(it.plane.api.send("GET", path)["spec"]["replicas"])
 
 
+def is_stopped(it: Installation, name: str) -> bool:
+    return replicas(it, name) == 0
+
+
 def verdict(status: Document) -> tuple[str, str]:
     found = status.get("verdict") or {}
     return found.get("value", ""), found.get("reason", "")
@@ -140,7 +144,7 @@ def verdict(status: Document) -> tuple[str, str]:
 @pytest.mark.usefixtures("pods")
 def test_servers_that_are_known_to_be_silent_are_paused(it: Installation) -> None:
     for name in ("silent", "named"):
-        it.wait(f"{name} being paused", lambda name=name: replicas(it, name) == 0, 120)
+        it.wait(f"{name} being paused", partial(is_stopped, it, name), 120)
 
 
 @pytest.mark.usefixtures("pods")

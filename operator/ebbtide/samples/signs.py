@@ -194,7 +194,7 @@ class SignReader:
     def _fresh(self) -> None:
         self._cpu, self._requests = (Frontier(self._step, self._step) for _ in range(2))
         self._asked: tuple[Named, ...] = ()
-        self._counters: set[tuple[str, ...]] = set()
+        self._counters: dict[tuple[str, ...], Instant] = {}
 
     def _wanted(self, state: ClusterState) -> Wants:
         """Worked out again only where the cluster's lists are others."""
@@ -211,7 +211,9 @@ class SignReader:
         if not wants.requests:
             book.requests_read = None
         if now - self._forgotten_at >= _FORGET_SECONDS:
-            book.forget(now - back - _FORGET_SECONDS)
+            before = now - back - _FORGET_SECONDS
+            book.forget(before)
+            self._counters = {name: at for name, at in self._counters.items() if at >= before}
             self._forgotten_at = now
 
     def _read_cpu(self, ticket: Ticket, state: ClusterState, now: Instant, back: float) -> None:
@@ -278,10 +280,9 @@ class SignReader:
 
     def _note_birth(self, name: tuple[str, ...], samples: list[tuple[Instant, float]], *, is_first: bool) -> None:
         """A counter that begins while we look begins because of a request: it cannot be seen to change."""
-        if name not in self._counters:
-            self._counters.add(name)
-            if not is_first:
-                samples[0] = samples[0][0], max(1.0, samples[0][1])
+        if name not in self._counters and not is_first:
+            samples[0] = samples[0][0], max(1.0, samples[0][1])
+        self._counters[name] = samples[-1][0]
 
     def _ask(self, what: str, question: Callable[[], Answer]) -> Answer:
         self.queries_last_tick += 1

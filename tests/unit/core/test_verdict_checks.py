@@ -253,6 +253,12 @@ def test_spinning_without_work_is_stalled(change, want):
     assert World().pod().device(**{**SPIN, **change}).says() == want
 
 
+def test_spinning_shorter_than_the_span_is_active():
+    """A start-up that waits for other ranks spins as well: Ready for 29 of the 30 minutes, it is no stall yet."""
+    assert World().pod(ready=31.1).device(**SPIN).says() == "Active GPUActive"
+    assert World().pod(ready=30).device(**SPIN).says() == "Stalled GPUStalled"
+
+
 def test_a_stalled_device_beside_an_idle_one_is_stalled():
     assert World().pod(devices=2).device("GPU-0", **SPIN).device("GPU-1").says() == "Stalled GPUStalled"
 

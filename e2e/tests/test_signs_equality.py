@@ -20,7 +20,7 @@ from ebbtide.metrics.settings import MetricsSettings
 from ebbtide.metrics.signs import PrometheusSigns
 from ebbtide.samples.answer import Answer
 from ebbtide.samples.settings import ReadingSettings
-from ebbtide.samples.signs import ACTIVITY, COUNTER, CPU_METRIC, GAUGE, Named
+from ebbtide.samples.sign_questions import ACTIVITY, COUNTER, CPU_METRIC, GAUGE, Named
 from ebbtide.samples.source import SIGNAL_LABEL
 from ebbtide.samples.span import Grid
 from ebbtide.sim.simulated_metrics import SimulatedMetrics

@@ -6,7 +6,7 @@ from typing import Final
 
 from ebbtide.metrics.answers import GridAnswer
 from ebbtide.metrics.client import PrometheusClient
-from ebbtide.samples.signs import (
+from ebbtide.samples.sign_questions import (
     ACTIVITIES,
     ACTIVITY,
     COUNTER,
@@ -26,7 +26,7 @@ _POD: Final = ("namespace", "pod")
 
 
 class PrometheusSigns:
-    """Implements samples.signs.SignSource."""
+    """Implements samples.sign_questions.SignSource."""
 
     def __init__(self, client: PrometheusClient, match_labels: tuple[tuple[str, str], ...] = ()) -> None:
         """Of `match_labels` those are used that do not name a target, such as the cluster in a shared store."""

@@ -12,7 +12,8 @@ from ebbtide.samples.answer import Answer, Listed, MetricsError
 from ebbtide.samples.profile import NVIDIA, Profile
 from ebbtide.samples.reader import FleetReader, Tally
 from ebbtide.samples.settings import ReadingSettings
-from ebbtide.samples.signs import Named, SignReader
+from ebbtide.samples.sign_questions import Named
+from ebbtide.samples.signs import SignReader
 from ebbtide.samples.source import Scrape, Source, ValueRequest
 from ebbtide.samples.span import Grid
 from ebbtide.samples.ticket import Ticket

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from ebbtide.samples.answer import Listed, Series
-from ebbtide.samples.signs import (
+from ebbtide.samples.sign_questions import (
     ACTIVITIES,
     ACTIVITY,
     COUNTER,
@@ -27,7 +27,7 @@ _POD = ("namespace", "pod")
 
 
 class StoredSigns:
-    """Implements samples.signs.SignSource over a store, by the arithmetic of PromQL."""
+    """Implements samples.sign_questions.SignSource over a store, by the arithmetic of PromQL."""
 
     def __init__(self, store: SeriesStore) -> None:
         self._store = store

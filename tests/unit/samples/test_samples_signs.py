@@ -9,7 +9,8 @@ from ebbtide.core.snapshot import ClusterState
 from ebbtide.core.workload import KindClass, SeriesName, Workload
 from ebbtide.samples.answer import Answer, Listed, MetricsError
 from ebbtide.samples.settings import ReadingSettings
-from ebbtide.samples.signs import CPU_METRIC, Named, SignReader, wants_of
+from ebbtide.samples.sign_questions import CPU_METRIC, Named, wants_of
+from ebbtide.samples.signs import SignReader
 from ebbtide.samples.span import Grid
 from ebbtide.samples.ticket import Ticket
 from ebbtide.sim.series_store import SeriesStore

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import requests
@@ -52,15 +53,25 @@ class Prometheus:
     def component(self) -> Component:
         return self._parts[NAME]
 
-    def configure(self, target: str, *, scrape_seconds: float = 1.0, honor_labels: bool = False) -> None:
-        """Writes the configuration; a running server takes it at its next start."""
+    def configure(
+        self, target: str, *, scrape_seconds: float = 1.0, honor_labels: bool = False, others: Sequence[str] = ()
+    ) -> None:
+        """Writes the configuration; a running server takes it at its next start.
+
+        `others` are targets whose own labels count, each a job of its own.
+        """
         job = {
             "job_name": JOB,
             "honor_labels": honor_labels,
             "static_configs": [{"targets": [target], "labels": TARGET_LABELS}],
         }
         interval = f"{round(scrape_seconds * 1000)}ms"
-        document = {"global": {"scrape_interval": interval, "scrape_timeout": interval}, "scrape_configs": [job]}
+        more = [
+            {"job_name": f"other-{number}", "honor_labels": True, "static_configs": [{"targets": [other]}]}
+            for number, other in enumerate(others)
+        ]
+        beat = {"scrape_interval": interval, "scrape_timeout": interval}
+        document = {"global": beat, "scrape_configs": [job, *more]}
         self._config.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
     def start(self, *, fresh: bool = False) -> "Prometheus":

@@ -26,6 +26,7 @@ from ebbtide.core.reason import Reason
 from ebbtide.core.settings import Settings
 from ebbtide.core.snapshot import ClusterState, MetricsHealth, Snapshot
 from ebbtide.core.status import REFRESH_SECONDS, fingerprint, is_borne_out, outline, workload_status
+from ebbtide.core.tidings import Patience
 from ebbtide.core.workload import Instant
 from ebbtide.ports import (
     Clock,
@@ -63,6 +64,7 @@ FINE = frozenset({OutcomeKind.Done, OutcomeKind.Unchanged, OutcomeKind.Observed}
 NOTHING: frozenset[Verb] = frozenset()
 MOVES = frozenset({Verb.Pause, Verb.Resume, Verb.Hold, Verb.Start})
 WARNING_VERBS = frozenset({Verb.Warn, Verb.Pause})
+GOOD_NEWS = frozenset({Reason.GPUActive, Reason.RecentlyActive, Reason.CPUActive, Reason.RequestsServed})
 
 
 @dataclass(slots=True)
@@ -121,6 +123,7 @@ class Engine:
         self._wakeup = wakeup or asyncio.Event()
         self._shares: deque[tuple[Instant, float]] = deque()
         self._health = MetricsHealth(up=False)
+        self._patience = Patience()
         self._settled: dict[str, tuple[object, ...]] = {}
         self._object_writes: dict[str, Instant] = {}
         self.last_tick_at: Instant | None = None
@@ -167,6 +170,7 @@ class Engine:
     async def _act(self, planned: Plan, state: ClusterState) -> tuple[list[Acted], int]:
         """Actions first, then what people are told about them."""
         await self._open_breaker(planned.fleet)
+        self._patience.look(planned.decisions, planned.now)
         acted = await _bounded(self._execute_all(decision) for decision in planned.decisions if decision.actions)
         acted_on = {each.decision.workload for each in acted}
         others = (Acted(decision) for decision in planned.decisions if decision.workload not in acted_on)
@@ -198,6 +202,8 @@ class Engine:
                 continue
             if action.verb is Verb.Forget and is_borne_out(decision) and not await self._is_noted(decision):
                 acted.outcomes.append((action, Outcome(OutcomeKind.Conflict, "what its user did is not noted yet")))
+                continue
+            if not self._patience.is_due(decision, action, self._clock.now()):
                 continue
             acted.outcomes.append((action, await self._cluster.execute(decision, action)))
         return acted
@@ -371,8 +377,8 @@ def _is_news(action: Action, outcome: Outcome) -> bool:
 
 
 def _event(action: Action, uid: str) -> EventNote:
-    alarms = action.verb in WARNING_VERBS and action.by == "Policy" and action.reason is not Reason.PausedDuring
-    kind = "Warning" if alarms else "Normal"
+    alarming = action.verb in WARNING_VERBS or (action.verb is Verb.Notify and action.reason not in GOOD_NEWS)
+    kind = "Warning" if alarming and action.by == "Policy" and action.reason is not Reason.PausedDuring else "Normal"
     return EventNote(action.workload, uid, kind, str(action.reason), str(action.verb), action.message)
 
 

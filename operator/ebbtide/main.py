@@ -212,6 +212,7 @@ def _metrics_settings(options: OperatorOptions) -> MetricsSettings:
         sample_interval_seconds=options.sample_interval_seconds,
         label_mode=LabelMode(options.label_mode),
         match_labels=options.match_labels,
+        allowed=options.allowed_metrics,
         token_file=options.prometheus_token_file,
         ca_file=options.prometheus_ca_file,
         look_back_seconds=options.look_back_seconds,

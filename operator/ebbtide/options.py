@@ -23,6 +23,8 @@ class OperatorOptions:
     """CA bundle in PEM; None: the system's."""
     match_labels: tuple[tuple[str, str], ...] = ()
     """Matchers of every query, such as ("job", "dcgm-exporter")."""
+    allowed_metrics: tuple[tuple[str, str], ...] = ()
+    """Metrics that users may name, each with the label that carries the namespace."""
     namespace: str = NAMESPACE
     """Where the operator runs and where its Lease lies."""
     lease_name: str = LEASE

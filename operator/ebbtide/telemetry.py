@@ -1,5 +1,6 @@
 """What the operator tells Prometheus about itself. Every metric is listed in docs/metrics.md; a test compares."""
 
+from collections import Counter as Counts
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -31,6 +32,11 @@ class PrometheusTelemetry:
         self._gauge("ebbtide_leader", "1 on the replica that acts, 0 on those that wait.").set_function(leads)
         self._breaker = self._gauge("ebbtide_circuit_breaker_open", "1 while the fleet breaker stops all idle pauses.")
         self._up = self._gauge("ebbtide_metrics_up", "1 when the last tick got a full answer from the metrics source.")
+        self._empty = Counter(
+            "ebbtide_metrics_empty_answers",
+            "Ticks at which the metrics source answered without a single device although pods hold some.",
+            registry=self.registry,
+        )
         self._unpriced = self._gauge("ebbtide_unpriced_nodes", "Nodes under managed work that no price matches.")
         self._attribution = self._gauge(
             "ebbtide_attribution_missing", "Workloads without an attribution key that their policy requires."
@@ -50,6 +56,7 @@ class PrometheusTelemetry:
     def tick(self, report: TickReport) -> None:
         """Record one finished tick."""
         self._fleet.shown = [Shown.of(decision) for decision in report.plan.decisions]
+        self._fleet.deciding = Counts(str(decision.deciding) for decision in report.plan.decisions)
         for action, outcome in report.outcomes:
             if outcome.kind in _SILENT:
                 continue
@@ -57,6 +64,7 @@ class PrometheusTelemetry:
             self._actions.labels(str(action.verb), str(action.reason), mode, str(outcome.kind)).inc()
         self._breaker.set(report.plan.fleet.breaker_open)
         self._up.set(report.metrics.up)
+        self._empty.inc(report.metrics.empty)
         hourly = [decision.hourly for decision in report.plan.decisions if decision.hourly is not None]
         self._unpriced.set(len({node for cost in hourly for node in cost.unpriced_nodes}))
         self._attribution.set(sum(bool(it.ruled.situation.facts.rules.missing) for it in report.plan.decisions))
@@ -97,6 +105,8 @@ class FleetCollector(Collector):
 
     def __init__(self) -> None:
         self.shown: list[Shown] = []
+        self.deciding: Counts[str] = Counts()
+        """Workloads by the reason that decides about them."""
 
     def describe(self) -> Iterator[Metric]:
         """The families without samples, so that registering does not collect."""
@@ -104,16 +114,18 @@ class FleetCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The families of the last tick."""
-        verdicts, costs, info = self._families()
+        verdicts, costs, info, deciding = self._families()
         for it in self.shown:
             name = (it.workload.namespace, it.workload.kind, it.workload.name)
             verdicts.add_metric((*name, str(it.verdict), str(it.reason)), 1)
             if it.hourly is not None and it.hourly.amount is not None:
                 costs.add_metric((*name, it.hourly.currency), float(it.hourly.amount))
             info.add_metric((*name, it.attribution.team, it.attribution.project), 1)
-        yield from (verdicts, costs, info)
+        for reason, count in sorted(self.deciding.items()):
+            deciding.add_metric((reason,), count)
+        yield from (verdicts, costs, info, deciding)
 
-    def _families(self) -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+    def _families(self) -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
         return (
             GaugeMetricFamily(
                 "ebbtide_workload_verdict",
@@ -127,5 +139,10 @@ class FleetCollector(Collector):
             ),
             GaugeMetricFamily(
                 "ebbtide_workload_info", "1; who the workload belongs to.", labels=(*WORKLOAD, "team", "project")
+            ),
+            GaugeMetricFamily(
+                "ebbtide_workloads",
+                "Workloads by the reason that decides about them; VetoedByUser are the vetoes in force.",
+                labels=("reason",),
             ),
         )

@@ -13,7 +13,7 @@ from ebbtide.core.decision import Action, Verb
 from ebbtide.core.plan import plan
 from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import ClusterState, MetricsHealth
-from ebbtide.core.workload import Attribution, Breaker, WorkloadKey
+from ebbtide.core.workload import Attribution, Breaker, Intent, WorkloadKey
 from ebbtide.ports import Outcome, OutcomeKind, TickReport
 from ebbtide.telemetry import PrometheusTelemetry
 from tests.builders import NOW, catalog, healthy, policy, snapshot, state, workload
@@ -152,3 +152,11 @@ def test_status_writes_and_times_are_counted() -> None:
     assert value(series, "ebbtide_status_writes_total") == 5
     assert value(series, "ebbtide_tick_seconds_count") == 2
     assert value(series, "ebbtide_decide_seconds_sum") == pytest.approx(0.04)
+
+
+def test_empty_answers_are_counted_and_reasons_added_up() -> None:
+    one, other = workload("a", intent=Intent(keep_until=NOW + 60)), workload("b")
+    series = exposed(report(state(one, other), metrics=healthy(empty=True)), report(state(one, other)))
+    assert value(series, "ebbtide_metrics_empty_answers_total") == 1
+    assert value(series, "ebbtide_workloads", reason="VetoedByUser") == 1
+    assert sum(found for (name, _), found in series.items() if name == "ebbtide_workloads") == 2

@@ -26,6 +26,9 @@
 {{- range $label, $value := .Values.metrics.matchLabels }}
 - {{ printf "--match-label=%s=%s" $label $value | quote }}
 {{- end }}
+{{- range .Values.metrics.allowed }}
+- {{ printf "--allowed-metric=%s=%s" .name (default "namespace" .namespaceLabel) | quote }}
+{{- end }}
 - --sample-interval-seconds={{ .Values.metrics.sampleIntervalSeconds }}
 - --label-mode={{ .Values.metrics.labelMode }}
 - --look-back-seconds={{ .Values.metrics.lookBackSeconds | int64 }}

@@ -94,6 +94,6 @@ class IdleSection(ApiModel):
     serving: ServingMode = ServingMode.RequestSignal
     """RequestSignal: servers are idle only if requests are zero too. DevicesOnly: devices decide."""
     shared_devices: SharedDevices = SharedDevices.ReportOnly
-    """ReportOnly: never pause for idleness where a device is shared. Pause: do."""
+    """ReportOnly: never pause for idleness where a device is shared. Pause: do, once the whole device is idle."""
     resume_after_seconds: Seconds = 0
     """Resume by itself after this long. 0: never."""

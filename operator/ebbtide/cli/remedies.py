@@ -27,7 +27,7 @@ REMEDIES: Final = {
         "--breaker`."
     ),
     Reason.ConflictingController: (
-        "Something keeps undoing what was done: find who moves the lever, then change the spec, the policy or the request."
+        "Something keeps undoing what was done: find who moves the lever; change the spec, policy or request."
     ),
     Reason.TooManyPauses: "A limit on pauses is reached: see limits in the policy and safety in the chart's values.",
     Reason.MinimumRunTime: "It resumed a short while ago: limits.minimumRunSeconds must pass first.",
@@ -52,9 +52,19 @@ REMEDIES: Final = {
     Reason.AttributionBroken: "Series cannot be told apart by pod: see metrics.labelMode in the chart's values.",
     Reason.LabelModeUnknown: "The exporter's labels are not recognised: set metrics.labelMode in the chart's values.",
     Reason.SingleFamily: "Only one kind of signal is exported: add power or an engine metric to the exporter's list.",
-    Reason.SharedDevice: (
-        "A device is shared with other pods: it is reported and never paused for idleness, so stop it yourself."
+    Reason.PodIdentity: (
+        "Series name it by another pod's UID: once those have ended it is judged; else pin this cluster's series in "
+        "metrics.matchLabels."
     ),
+    Reason.SharedDevice: (
+        "A device is shared with other pods: stop it yourself, or set idle.sharedDevices: Pause in the policy, which "
+        "pauses it once the whole device is idle."
+    ),
+    Reason.NoRequestSignal: (
+        "Scrape its engine, name a series in ebbtide.dev/request-series, or set idle.serving: DevicesOnly in the "
+        "policy."
+    ),
+    Reason.FrozenMetrics: "The exporter repeats old readings: restart it on that node.",
     Reason.Unschedulable: "No node has room for its pods: `kubectl describe pod` says what is missing.",
     Reason.NameConflict: "A Job of its name is not ours: rename or delete that Job.",
     Reason.TemplateRejected: "The API server refuses its pod template: create it anew with the template corrected.",

@@ -101,6 +101,8 @@ class Judgement(Struct, frozen=True, gc=False):
     devices: tuple[DeviceFinding, ...] = ()
     newest_common_sample_at: Instant | None = None
     """Oldest, over the devices, of each device's newest valid sample."""
+    remark: str = ""
+    """What people should hear of although it changes no verdict: a reading that is stuck."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,24 @@ def newest_unattributed(window: Window) -> Instant:
     return max((row.last_busy_at for row in rows), default=NEVER)
 
 
+def is_explained(window: Window, busy: Instant) -> bool:
+    """The conservation check: where the device's own row was busy, some pod's row was busy too.
+
+    Exporters that cannot map processes to pods fill in 0 for each: then nobody's row accounts for the device's work.
+    """
+    since = busy - window.device.pace.gap
+    rows = (peer for peer in window.device.peers or () if peer.pod)
+    return any(row.last_above(Signal.Utilisation, window.limits.percent) >= since for row in rows)
+
+
+def newest_busy(device: DeviceEvidence, limits: Thresholds) -> Instant:
+    """Newest busy sample of a device under another pod, whose own rule may differ; NEVER if there is none."""
+    return max(
+        device.last_above(signal, limits.percent if signal is Signal.Utilisation else limits.ratio)
+        for signal in ACTIVITY
+    )
+
+
 def sharers(window: Window) -> list[DeviceEvidence]:
     """The same device under other pods, at a time when it was seen under this one."""
     device = window.device

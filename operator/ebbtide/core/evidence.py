@@ -11,6 +11,7 @@ from types import MappingProxyType
 from ebbtide.core.device_evidence import DeviceEvidence
 from ebbtide.core.series import NEVER
 from ebbtide.core.signal import Pace, Signal, Thresholds
+from ebbtide.core.signs import Signs
 from ebbtide.core.workload import Instant
 
 __all__ = ["NEVER", "DeviceEvidence", "EvidenceBook", "Pace", "Signal", "Thresholds"]
@@ -21,7 +22,7 @@ _NOBODY: Mapping[str, Sequence[DeviceEvidence]] = MappingProxyType({})
 class EvidenceBook:
     """All devices by pod. A row without a pod (namespace and pod empty) is the device's own, unattributed row."""
 
-    __slots__ = ("_by_id", "_by_pod", "pace", "since")
+    __slots__ = ("_by_id", "_by_pod", "others", "pace", "signs", "since")
 
     def __init__(self, interval_seconds: float, since: Instant = NEVER) -> None:
         self.pace = Pace.of(interval_seconds)
@@ -30,6 +31,10 @@ class EvidenceBook:
         self._by_id: dict[str, DeviceEvidence] = {}
         self.since = since
         """The book is complete from this instant on: time before it is unknown, not a gap."""
+        self.signs: Signs | None = None
+        """Signs of life beside the devices; None: nobody reads them."""
+        self.others: dict[tuple[str, str], Instant] = {}
+        """By (namespace, pod): newest sample of a series that names this pod, but by the UID of another."""
 
     def __len__(self) -> int:
         return sum(len(devices) for pods in self._by_pod.values() for devices in pods.values())
@@ -73,6 +78,7 @@ class EvidenceBook:
 
         Devices without a sample since are dropped. Cheap enough for every ten minutes, too dear for every tick.
         """
+        self.others = {name: at for name, at in self.others.items() if at >= before}
         for device in [one for pods in self._by_pod.values() for devices in pods.values() for one in devices]:
             if device.newest_of_all() < before:
                 self._drop(device)

@@ -2,6 +2,7 @@
 # ruff: noqa: PLR1730  the pass runs for every device of the fleet at every tick, and max() is a call
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from math import inf
 from typing import TypeAlias
 
@@ -13,7 +14,7 @@ from ebbtide.core.lineup import Lineup
 from ebbtide.core.signal import Signal
 from ebbtide.core.snapshot import MetricsHealth
 from ebbtide.core.traces import HOLE, WORKED
-from ebbtide.core.workload import Instant, Pod
+from ebbtide.core.workload import Instant, Pod, WorkloadKey
 
 
 class Gang(Struct, frozen=True, gc=False):
@@ -28,6 +29,12 @@ class Gang(Struct, frozen=True, gc=False):
     interval_seconds: float
     clock_floor: Instant | None = None
     """End of the last veto or override: the idle clock does not start before it."""
+    key: WorkloadKey | None = None
+    """By which signs beside the devices are known; None: they are not looked at."""
+    active_at: Instant | None = None
+    """Newest activity that the object tells itself, as a Notebook does."""
+    sharing_nodes: AbstractSet[str] = frozenset()
+    """Nodes that offer each device to several pods."""
 
 
 Held: TypeAlias = tuple[Pod, Instant, Sequence[DeviceEvidence]]
@@ -64,6 +71,8 @@ class Tally(Struct, gc=False):
     """End of the last hole above three intervals of any device since Ready, the begin of the evidence included."""
     rested_at: Instant = NEVER
     """Latest of Ready + grace and the end of a veto or override."""
+    beside_at: Instant = NEVER
+    """Newest sign of work beside the devices."""
     newest: Instant = inf
     """Oldest of the devices' newest valid samples: NEVER where a device has none, inf without devices."""
 
@@ -80,7 +89,8 @@ class Tally(Struct, gc=False):
     @property
     def idle_since(self) -> Instant | None:
         """Start of the idle clock; None while some pod is not Ready, and without pods."""
-        return max(self.quiet_since, self.last_busy) if self.settled and (self.held or self.waiting) else None
+        clock = max(self.quiet_since, self.last_busy, self.beside_at)
+        return clock if self.settled and (self.held or self.waiting) else None
 
     @property
     def newest_common(self) -> Instant | None:

@@ -21,6 +21,7 @@ STALE_INTERVALS = 2
 DAY_SECONDS = 86400
 MOST_DOUBLINGS = 10
 """Of the minimum run; a day is the most it can be in any case."""
+NO_SERIES = "no series of its requests is known"
 
 
 class Countdown(Struct, frozen=True, gc=False):
@@ -124,18 +125,20 @@ def refusal(
     limits: LimitsSection | None,
     *,
     found: Reason,
+    requests: str = NO_SERIES,
     now: Instant,
     outlook: Outlook | None = None,
     idle_since: Instant | None = None,
 ) -> Refusal | None:
-    """The first rule that forbids pausing this workload now; None: it may be paused. `found`: the verdict's reason.
+    """The first rule that forbids pausing this workload now; None: it may be paused.
 
+    `found`: the verdict's reason. `requests`: why it is not known that nobody asks for its service; empty: it is.
     `outlook`: how its deadline stands; None without one.
     """
     return (
         _queue_managed(workload)
         or _only_notify(idle, found)
-        or _no_request_signal(workload, idle)
+        or _no_request_signal(workload, idle, requests)
         or _scratch_at_stake(workload)
         or _deadline_at_stake(outlook, now)
         or checkpoint_missing(workload, idle)
@@ -163,13 +166,14 @@ def _only_notify(idle: IdleSection, found: Reason) -> Refusal | None:
     return None
 
 
-def _no_request_signal(workload: Workload, idle: IdleSection) -> Refusal | None:
-    """No kind of series of requests is known to this version."""
-    if workload.kind_class is not KindClass.Serving or idle.serving != ServingMode.RequestSignal:
+def _no_request_signal(workload: Workload, idle: IdleSection, requests: str) -> Refusal | None:
+    """It serves, and its requests are not known to be zero."""
+    if workload.kind_class is not KindClass.Serving or idle.serving != ServingMode.RequestSignal or not requests:
         return None
     said = (
-        "it serves, and no series of its requests is known: warned, never paused, because quiet devices do not show "
-        "that nobody needs it; idle.serving: DevicesOnly in the policy lets the devices decide"
+        f"it serves, and {requests}: warned, never paused, because quiet devices do not show that nobody needs it; "
+        "annotate it with ebbtide.dev/request-series, or let the devices decide by idle.serving: DevicesOnly in the "
+        "policy"
     )
     return Refusal(Reason.NoRequestSignal, said)
 

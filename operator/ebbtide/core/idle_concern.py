@@ -3,20 +3,25 @@
 from msgspec.structs import replace as changed
 
 from ebbtide.api.idle_section import IdleSection
+from ebbtide.core.beside import cpu_sentence, request_doubt
 from ebbtide.core.decision import Check, Result, Verb
 from ebbtide.core.idle import IDLE_VERDICTS, Countdown, Refusal, countdown, refusal
 from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import Ruling, act, command_target
 from ebbtide.core.situation import Situation
 from ebbtide.core.slack import outlook_of
+from ebbtide.core.tidings import tidings
 from ebbtide.core.timestamps import stamp
+from ebbtide.core.wording import duration
+from ebbtide.core.workload import KindClass
 
 
 def idle(situation: Situation) -> Ruling:
     """Idleness: the verdict, the warning, the pause and what refuses it."""
     judgement, governing = situation.judgement, situation.governing
     if judgement.verdict not in IDLE_VERDICTS:
-        return Ruling("idle", judgement.reason, judgement.message, countdown=steps(situation))
+        due = steps(situation)
+        return Ruling("idle", judgement.reason, judgement.message, tidings(situation), countdown=due)
     if _section(situation) is None:
         reason = governing.reason or Reason.NoPolicy
         message = governing.message if governing.reason else f"{governing.reference} has no idle section"
@@ -87,16 +92,26 @@ def _refusal(situation: Situation) -> Refusal | None:
     if policy is None or policy.spec is None or section is None:
         return None
     limits, found = policy.spec.limits, situation.judgement.reason
+    requests = _request_doubt(situation) if _asks_for_requests(situation) else ""
     return refusal(
         situation.workload,
         situation.pods,
         section,
         limits,
         found=found,
+        requests=requests,
         now=situation.now,
         outlook=outlook_of(situation),
         idle_since=situation.judgement.idle_since,
     )
+
+
+def _asks_for_requests(situation: Situation) -> bool:
+    return situation.workload.kind_class is KindClass.Serving and situation.rule.counts_requests
+
+
+def _request_doubt(situation: Situation) -> str:
+    return request_doubt(situation.gang, situation.judgement.span_seconds)
 
 
 def idle_trace(situation: Situation, ruling: Ruling) -> list[Check]:
@@ -109,6 +124,10 @@ def idle_trace(situation: Situation, ruling: Ruling) -> list[Check]:
     if _section(situation) is None:
         return [*checks, Check("policy", Result.Stop, ruling.refused or Reason.NoPolicy, ruling.message)]
     checks.append(Check("policy", Result.Pass, "", governing.message))
+    checks.append(Check("cpu", Result.Pass, "", cpu_sentence(situation.gang, judgement.span_seconds)))
+    if _asks_for_requests(situation) and not _request_doubt(situation):
+        said = f"no requests in {duration(judgement.span_seconds)}, by series that cover all of it"
+        checks.append(Check("requests", Result.Pass, "", said))
     refused = _refusal(situation)
     checks.append(_link("refusals", refused is None, refused.reason if refused else "", _said(refused)))
     if ruling.countdown is not None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from ebbtide.api.fields import AUTO
-from ebbtide.api.idle_section import IdleSection
+from ebbtide.api.idle_section import IdleSection, ServingMode, SharedDevices
 from ebbtide.core.signal import Thresholds, thresholds
 
 AUTO_AFTER_SECONDS = 3600
@@ -23,6 +23,12 @@ class IdleRule:
     memory_held_after_seconds: int = 0
     busy_above_percent: int = 5
     busy_above_engine_percent: int = 2
+    cpu_busy_above_percent: int = 20
+    """Of the CPU that a pod requests; 0: CPU does not count."""
+    counts_requests: bool = True
+    """Requests keep it alive."""
+    pauses_sharers: bool = False
+    """Idle work may be paused although its devices are shared."""
     thresholds: Thresholds = field(init=False)
     """What counts as busy."""
 
@@ -44,6 +50,9 @@ class IdleRule:
             memory_held_after_seconds=section.memory_held_after_seconds,
             busy_above_percent=section.busy_above_percent,
             busy_above_engine_percent=section.busy_above_engine_percent,
+            cpu_busy_above_percent=section.cpu_busy_above_percent,
+            counts_requests=section.serving is ServingMode.RequestSignal,
+            pauses_sharers=section.shared_devices is SharedDevices.Pause,
         )
 
     def after(self, *, used: bool, known: bool, memory_held: bool) -> int:

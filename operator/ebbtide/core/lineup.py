@@ -23,6 +23,8 @@ class Lineup:
     """The newest Ready of a running pod."""
     bound: bool
     """Some pod is bound to a node."""
+    everyone: tuple[Pod, ...] = ()
+    """Those without devices too, such as launchers."""
 
     @classmethod
     def of(cls, pods: Iterable[Pod]) -> "Lineup":
@@ -40,4 +42,5 @@ class Lineup:
             namespace=holders[0].namespace if holders else "",
             last_ready=max((pod.ready_since for pod in running if pod.ready_since is not None), default=NEVER),
             bound=any(pod.node for pod in holders),
+            everyone=whole,
         )

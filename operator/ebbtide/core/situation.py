@@ -86,6 +86,8 @@ class Gatherer:
         self._snapshot = snapshot
         self._unfresh_kinds = snapshot.cluster.unfresh_kinds
         self._archive = Archive(snapshot, before)
+        nodes = snapshot.cluster.nodes.values()
+        self._sharing_nodes = frozenset(node.name for node in nodes if node.shares_devices)
 
     def memo(self) -> Memo:
         """What the next tick may take over."""
@@ -134,6 +136,9 @@ class Gatherer:
             metrics=snapshot.metrics,
             interval_seconds=snapshot.settings.sample_interval_seconds,
             clock_floor=floor,
+            key=facts.workload.key,
+            active_at=facts.workload.active_at,
+            sharing_nodes=self._sharing_nodes,
         )
 
 

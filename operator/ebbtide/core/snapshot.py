@@ -60,6 +60,8 @@ class MetricsHealth:
     as_of: Instant | None = None
     interval_problem: str = ""
     """The scrape targets' interval does not fit metrics.sampleIntervalSeconds."""
+    empty: bool = False
+    """It answered without a single series of a device, although pods hold some."""
     catching_up: bool = False
     """Not up only because history is still being read, slice by slice, and so far without a problem."""
 

@@ -25,9 +25,10 @@ _TWO_FAMILIES_MIG = frozenset(mask for mask in range(16) if mask & 2 and mask & 
 def is_spotless(tally: Tally) -> bool:
     """True only if no check from wrong_owner to shared_device can hit."""
     edge, now, limits = tally.edge, tally.gang.now, tally.gang.rule.thresholds
+    sharing = tally.gang.sharing_nodes
     for pod, start, devices in tally.held:
         resource = pod.accelerator_resource
-        if len(devices) < pod.accelerators or resource.endswith(".shared"):
+        if len(devices) < pod.accelerators or resource.endswith(".shared") or pod.node in sharing:
             return False
         begin = max(edge, start)
         mig = resource.startswith("nvidia.com/mig-")

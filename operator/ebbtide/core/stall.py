@@ -1,10 +1,14 @@
 """Stalled: a device that spins without computing, such as a collective whose peers hang (P8)."""
 
-from ebbtide.core.device_window import Window
+from ebbtide.core.device_window import PROFILING, Window
 from ebbtide.core.signal import Signal
+from ebbtide.core.wording import percent
 
 HIGH_PERCENT = 50.0
 """Utilisation and engine of a spinning kernel are near 100 %; half of that keeps light real work out."""
+
+LONG_INTERVALS = 10
+"""A profiling field may read 0 by chance at a few moments of real work, not at so many."""
 
 
 def is_stalled(window: Window) -> bool:
@@ -19,6 +23,24 @@ def is_stalled(window: Window) -> bool:
         and _is_low(window, Signal.Dram)
         and window.is_covered(Signal.Power)
         and window.power_vouches()
+    )
+
+
+def stuck_engine(window: Window) -> str:
+    """A sentence where utilisation is high and every profiling field has been 0 for the whole window; else empty."""
+    engine = window.device.last(Signal.Engine)
+    if engine is None or engine[1] > 0:
+        return ""  # so it is for all that work
+    long = window.length >= LONG_INTERVALS * window.device.pace.interval
+    if not (long and _is_high(window, Signal.Utilisation, HIGH_PERCENT) and window.is_covered(Signal.Engine)):
+        return ""
+    if any(window.device.peak(signal, window.begin) for signal in PROFILING):
+        return ""
+    return (
+        f"{window.device.id} of pod {window.pod.name}: utilisation is "
+        f"{percent((window.device.last(Signal.Utilisation) or (0.0, 0.0))[1])}, but the engine activity "
+        "(DCGM_FI_PROF_GR_ENGINE_ACTIVE on NVIDIA) is stuck at 0; it counts as busy. Running `dcgmi dmon -e 1001` in "
+        "the exporter of that node, or restarting it, has revived it before"
     )
 
 

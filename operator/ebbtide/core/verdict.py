@@ -8,13 +8,15 @@ from typing import Final
 
 from ebbtide.core.at_work import busy_now, span_if_used
 from ebbtide.core.decision import Judgement, Verdict
-from ebbtide.core.gang import Gang, Tally, tally_of
+from ebbtide.core.gang import Gang, tally_of
 from ebbtide.core.idle_rule import IdleRule
 from ebbtide.core.reason import Reason
 from ebbtide.core.spotless import is_spotless
+from ebbtide.core.stall import stuck_engine
 from ebbtide.core.verdict_case import Case, Check, Hit, first
 from ebbtide.core.verdict_checks import (
     active,
+    active_beside,
     all_stalled,
     busy_sentence,
     failing,
@@ -28,10 +30,12 @@ from ebbtide.core.verdict_unknown import (
     attribution_untrusted,
     bad_values,
     clock_too_young,
+    cpu_in_doubt,
     frozen_metrics,
     insufficient_coverage,
     metrics_missing,
     metrics_unavailable,
+    pod_identity,
     shared_device,
     signals_disagree,
     single_family,
@@ -48,11 +52,13 @@ OPENING: Final[tuple[Check, ...]] = (
     failing,  # Failing
     starting,  # Starting: not Ready, or in grace
     all_stalled,  # Stalled, where no other device is left to be Unknown
+    active_beside,  # Active: CPU, requests, a notebook's word
     metrics_unavailable,  # Unknown from here on
     attribution_untrusted,
 )
 DOUBTS: Final[tuple[Check, ...]] = (
     wrong_owner,
+    pod_identity,
     metrics_missing,
     stale_metrics,
     bad_values,
@@ -64,11 +70,14 @@ DOUBTS: Final[tuple[Check, ...]] = (
 )
 """What a spotless gang needs no look at."""
 CLOSING: Final[tuple[Check, ...]] = (
+    cpu_in_doubt,  # Unknown: CPU counts, and is not known for the whole span
     clock_too_young,  # Unknown: HistoryTooShort or InsufficientCoverage
     stalled,  # Stalled: some device, the others are beyond doubt
 )
 CHECKS: Final = (*OPENING, *DOUBTS, *CLOSING)
 """The chain in order; what passes all of it is Idle or NeverUsed."""
+OF_THE_GANG: Final = frozenset({active_beside, cpu_in_doubt, metrics_missing, pod_identity})
+"""What says nothing about one device."""
 
 
 def judge(gang: Gang) -> Judgement:
@@ -81,16 +90,18 @@ def judge(gang: Gang) -> Judgement:
         return _at_work(gang, busy_at)
     tally = tally_of(gang)
     case = Case(tally)
+    tally.beside_at = case.sign.at
     hit = first(OPENING, case)
     if hit is None and not is_spotless(tally):
         hit = first(DOUBTS, case)
-    return _judgement(tally, hit or first(CLOSING, case) or idle(case))
+    return _judgement(case, hit or first(CLOSING, case) or idle(case))
 
 
 def judge_thoroughly(gang: Gang) -> Judgement:
     """The same without short cuts: every check looks at every device."""
     case = Case(tally_of(gang))
-    return _judgement(case.tally, first(CHECKS, case) or idle(case))
+    case.tally.beside_at = case.sign.at
+    return _judgement(case, first(CHECKS, case) or idle(case))
 
 
 def describe(gang: Gang, judgement: Judgement) -> Judgement:
@@ -101,7 +112,7 @@ def describe(gang: Gang, judgement: Judgement) -> Judgement:
 
 def _judge_one(case: Case) -> Hit:
     """What one device of a gang shows by itself: its pod may have others."""
-    return first([check for check in CHECKS if check is not metrics_missing], case) or idle(case)
+    return first([check for check in CHECKS if check not in OF_THE_GANG], case) or idle(case)
 
 
 def _at_work(gang: Gang, busy_at: Instant) -> Judgement:
@@ -115,7 +126,10 @@ def _at_work(gang: Gang, busy_at: Instant) -> Judgement:
     )
 
 
-def _judgement(tally: Tally, hit: Hit) -> Judgement:
+def _judgement(case: Case, hit: Hit) -> Judgement:
+    tally, remark = case.tally, ""
+    if hit.verdict is Verdict.Active and tally.worked_at <= tally.edge:
+        remark = next(filter(None, (stuck_engine(window) for window in case.windows if window.busy)), "")
     return Judgement(
         verdict=hit.verdict,
         reason=hit.reason,
@@ -124,4 +138,5 @@ def _judgement(tally: Tally, hit: Hit) -> Judgement:
         span_seconds=tally.span,
         after_seconds=tally.after,
         newest_common_sample_at=tally.newest_common,
+        remark=remark,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
+from ebbtide.core.beside import NONE, Sign, newest_sign
 from ebbtide.core.decision import Verdict
 from ebbtide.core.device_window import Window
 from ebbtide.core.gang import Tally
@@ -20,12 +21,22 @@ class Hit(NamedTuple):
 class Case:
     """A gang's tally with its device windows, made when a check first asks for them. Lives for one judgement."""
 
-    __slots__ = ("_quiet", "_windows", "tally")
+    __slots__ = ("_quiet", "_sign", "_windows", "tally")
 
     def __init__(self, tally: Tally) -> None:
         self.tally = tally
         self._windows: list[Window] | None = None
         self._quiet: list[Window] | None = None
+        self._sign: Sign | None = None
+
+    @property
+    def sign(self) -> Sign:
+        """The newest sign of work beside the devices."""
+        if self._sign is None:
+            gang = self.tally.gang
+            silent = gang.book.signs is None and gang.active_at is None
+            self._sign = NONE if silent else newest_sign(gang)
+        return self._sign
 
     @property
     def windows(self) -> list[Window]:

@@ -4,6 +4,7 @@ Order and rule: "Idle, exactly" of the API. Each check answers None, or the verd
 """
 
 from ebbtide.core.decision import Verdict
+from ebbtide.core.device_window import Window
 from ebbtide.core.reason import Reason
 from ebbtide.core.stall import is_stalled
 from ebbtide.core.verdict_case import Case, Hit
@@ -26,10 +27,15 @@ def active(case: Case) -> Hit | None:
     tally = case.tally
     if tally.busy_at <= tally.edge:
         return None
-    if tally.worked_at <= tally.edge and all(is_stalled(window) for window in case.windows if window.busy):
+    if tally.worked_at <= tally.edge and all(_spins(case, window) for window in case.windows if window.busy):
         return None
     reason = Reason.GPUActive if tally.busy_now else Reason.RecentlyActive
     return Hit(Verdict.Active, reason, busy_sentence(tally.busy_at, tally.gang.now, tally.span))
+
+
+def _spins(case: Case, window: Window) -> bool:
+    """For the whole span: a start-up that waits for others looks the same for a while."""
+    return window.begin <= case.tally.edge and is_stalled(window)
 
 
 def busy_sentence(at: Instant, now: Instant, span: float) -> str:
@@ -64,6 +70,14 @@ def all_stalled(case: Case) -> Hit | None:
     """Every device spins: what the others show cannot make this Unknown."""
     complete = all(len(devices) >= pod.accelerators for pod, _, devices in case.tally.held)
     return stalled(case) if case.tally.busy_at > case.tally.edge and complete and not case.quiet else None
+
+
+def active_beside(case: Case) -> Hit | None:
+    """The devices are quiet, but its CPU works, it serves requests, or people use its notebook."""
+    tally, sign = case.tally, case.sign
+    if tally.busy_at > tally.edge or sign.at <= tally.edge:
+        return None  # a collective that hangs spins the CPU too: that is no sign of work
+    return Hit(Verdict.Active, sign.reason, f"devices are quiet, but {sign.message}")
 
 
 def stalled(case: Case) -> Hit | None:

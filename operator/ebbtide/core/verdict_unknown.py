@@ -4,9 +4,19 @@ Devices with a busy sample in the window are left out: they are Stalled (an acti
 """
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 
+from ebbtide.core.beside import cpu_doubt
 from ebbtide.core.decision import Verdict
-from ebbtide.core.device_window import HOLE_POWER_FACTOR, MISSING_SHARE, Window, newest_unattributed, sharers
+from ebbtide.core.device_window import (
+    HOLE_POWER_FACTOR,
+    MISSING_SHARE,
+    Window,
+    is_explained,
+    newest_busy,
+    newest_unattributed,
+    sharers,
+)
 from ebbtide.core.reason import Reason
 from ebbtide.core.verdict_case import Case, Check, Hit
 from ebbtide.core.wording import clock, count, duration, joined, percent
@@ -54,6 +64,19 @@ def attribution_untrusted(case: Case) -> Hit | None:
     return _hit(Reason.AttributionBroken if health.label_mode else Reason.LabelModeUnknown, health.attribution_problem)
 
 
+def pod_identity(case: Case) -> Hit | None:
+    """Series name a pod by its name, but by the UID of another: a predecessor's, or another cluster's (P12)."""
+    others = case.tally.gang.book.others
+    if not others:
+        return None
+    for pod, start, devices in case.tally.held:
+        at = others.get((pod.namespace, pod.name), start)
+        if len(devices) < pod.accelerators and at > start:
+            now = case.tally.gang.now
+            return _hit(Reason.PodIdentity, f"pod {pod.name}: its series name another UID, last at {clock(at, now)}")
+    return None
+
+
 def metrics_missing(case: Case) -> Hit | None:
     """A pod requests more devices than have activity series."""
     for pod, _, devices in case.tally.held:
@@ -61,6 +84,12 @@ def metrics_missing(case: Case) -> Hit | None:
             seen = f"{len(devices)} of {count(pod.accelerators, 'device')}"
             return _hit(Reason.MetricsMissing, f"pod {pod.name}: activity series for {seen} since Ready")
     return None
+
+
+def cpu_in_doubt(case: Case) -> Hit | None:
+    """CPU use counts as activity, and what is known of it does not cover the judged span."""
+    doubt = cpu_doubt(case.tally)
+    return None if doubt is None else _hit(doubt.reason, doubt.message)
 
 
 def clock_too_young(case: Case) -> Hit | None:
@@ -81,7 +110,7 @@ def _wrong_owner(window: Window) -> str:
     if window.pod.accelerator_resource.startswith("nvidia.com/mig-") and not window.device.mig:
         return "the pod requests a MIG instance, but the series names the whole board"
     busy = newest_unattributed(window)
-    if busy <= window.begin:
+    if busy <= window.begin or is_explained(window, busy):
         return ""
     return f"the device was busy at {clock(busy, window.now)} on a row without a pod while the pod's row was not"
 
@@ -151,12 +180,39 @@ def _disagree(window: Window) -> str:
     return ""
 
 
-def _shared(window: Window) -> str:
-    """The device was seen under another pod at the same time, or was requested as a share."""
+def shared_device(case: Case) -> Hit | None:
+    """The device was seen under another pod at the same time, was requested as a share, or its node shares devices.
+
+    A policy may let sharers be paused: then the whole device must be idle, because what one of them shows may be a copy
+    of the device's value, or a part of it that is not proven to be its own.
+    """
+    gang = case.tally.gang
+    finding = _in_use_by_others if gang.rule.pauses_sharers else _shared
+    for window in case.quiet:
+        found = finding(window, gang.sharing_nodes)
+        if found:
+            return _hit(Reason.SharedDevice, f"{window.device.id} of pod {window.pod.name}: {found}")
+    return None
+
+
+def _shared(window: Window, sharing_nodes: AbstractSet[str]) -> str:
     if window.pod.accelerator_resource.endswith(".shared"):
         return f"the pod requests {window.pod.accelerator_resource}"
     others = sharers(window)
-    return f"also seen under pod {others[0].namespace}/{others[0].pod}" if others else ""
+    if others:
+        return f"also seen under pod {others[0].namespace}/{others[0].pod}"
+    return f"node {window.pod.node} shares its devices" if window.pod.node in sharing_nodes else ""
+
+
+def _in_use_by_others(window: Window, _: AbstractSet[str]) -> str:
+    row = newest_unattributed(window)
+    if row > window.begin:
+        return f"the device was busy at {clock(row, window.now)}, so it is not idle as a whole"
+    for other in sharers(window):
+        busy = newest_busy(other, window.limits)
+        if busy > window.begin:
+            return f"pod {other.namespace}/{other.pod} was busy on it at {clock(busy, window.now)}"
+    return ""
 
 
 wrong_owner = _any_device(Reason.AttributionBroken, _wrong_owner, name="wrong_owner")
@@ -166,4 +222,3 @@ frozen_metrics = _any_device(Reason.FrozenMetrics, _frozen, name="frozen_metrics
 insufficient_coverage = _any_device(Reason.InsufficientCoverage, _not_covered, name="insufficient_coverage")
 single_family = _any_device(Reason.SingleFamily, _single_family, name="single_family")
 signals_disagree = _any_device(Reason.SignalsDisagree, _disagree, name="signals_disagree")
-shared_device = _any_device(Reason.SharedDevice, _shared, name="shared_device")

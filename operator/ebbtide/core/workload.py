@@ -36,6 +36,14 @@ class WorkloadKey:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesName:
+    """Series that a user names: a metric, and labels that must be equal."""
+
+    metric: str
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Attribution:
     """Who pays: the six keys of the contract; an empty string is "not given"."""
 
@@ -94,6 +102,8 @@ class Node:
     accelerators: int
     cpu: float
     memory_bytes: int
+    shares_devices: bool = False
+    """It offers each device to several pods: time-slicing or MPS, by its labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +352,10 @@ class Workload:
     """A pause loses what nobody expects to lose: the content of an emptyDir, what somebody works on in memory."""
     checkpointed_at: Instant | None = None
     """The annotation ebbtide.dev/checkpointed-at of the workload itself."""
+    active_at: Instant | None = None
+    """Newest activity of people or kernels that the object tells itself: a Notebook's annotation."""
+    request_series: SeriesName | None = None
+    """The annotation ebbtide.dev/request-series: what shows that it serves."""
     spec_hash: str = ""
     """Adopted workloads: their spec without the lever, hashed; empty for our own kinds, which have a generation."""
     pause_during: tuple[str, str] | None = None

@@ -1,20 +1,25 @@
 """The port Metrics over Prometheus: never blocks the event loop, never raises, never says up when it is not sure."""
 
 import time
+from dataclasses import replace
 
 import structlog
 
 from ebbtide.core.evidence import EvidenceBook
 from ebbtide.core.snapshot import ClusterState, MetricsHealth
+from ebbtide.core.workload import Instant
 from ebbtide.metrics.client import Limits, PrometheusClient
 from ebbtide.metrics.queries import QueryWriter
 from ebbtide.metrics.settings import MetricsSettings
+from ebbtide.metrics.signs import PrometheusSigns
 from ebbtide.metrics.source import PrometheusSource
 from ebbtide.metrics.worker import Worker, WorkerBusyError
 from ebbtide.ports import Clock
 from ebbtide.samples.answer import MetricsError
 from ebbtide.samples.profile import NVIDIA, Profile
 from ebbtide.samples.reader import FleetReader, Tally
+from ebbtide.samples.signs import SignReader
+from ebbtide.samples.ticket import Ticket
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +36,8 @@ class PrometheusMetrics:
         )
         writer = QueryWriter(profile, settings.step_seconds, settings.match_labels)
         self._reader = FleetReader(settings, profile, PrometheusSource(self._client, writer))
+        signs = PrometheusSigns(self._client, settings.match_labels)
+        self._signs = SignReader(settings, signs, dict(settings.allowed))
         self._worker = Worker("ebbtide-metrics")
         self._asked_at = 0.0
         self._remarks: tuple[str, ...] = ()
@@ -39,6 +46,11 @@ class PrometheusMetrics:
     def tally(self) -> Tally:
         """What reading costs, for the operator's own metrics."""
         return self._reader.tally
+
+    @property
+    def sign_queries_last_tick(self) -> int:
+        """Queries for signs beside the devices, at most two; counted apart."""
+        return self._signs.queries_last_tick
 
     @property
     def fleet_queries_last_tick(self) -> int:
@@ -66,9 +78,7 @@ class PrometheusMetrics:
             self._asked_at = time.monotonic()
             self._reader.tally.fleet_queries_last_tick = self._reader.tally.series_last_tick = 0
         try:
-            return await self._worker.run(
-                lambda ticket: self._reader.read(ticket, state, now), self._settings.observe_seconds
-            )
+            return await self._worker.run(lambda ticket: self._read(ticket, state, now), self._settings.observe_seconds)
         except MetricsError as error:
             return self._down(str(error))
         except TimeoutError:
@@ -76,6 +86,15 @@ class PrometheusMetrics:
         except WorkerBusyError:
             waited = time.monotonic() - self._asked_at
             return self._down(f"A query sent {waited:.0f} s ago still hangs; nothing is asked until it returns.")
+
+    def _read(self, ticket: Ticket, state: ClusterState, now: Instant) -> MetricsHealth:
+        """Devices first: whatever becomes of the other signs, their work is known."""
+        health = self._reader.read(ticket, state, now)
+        self._signs.read(ticket, state, now)
+        with ticket.held():
+            self._reader.book.signs = self._signs.book
+        behind = self._signs.behind if health.up else ""
+        return replace(health, up=False, message=behind, catching_up=True) if behind else health
 
     def _down(self, message: str) -> MetricsHealth:
         return self._reader.health(message, up=False)

@@ -14,6 +14,8 @@ class MetricsSettings(ReadingSettings):
     """Base address of the query API; a trailing slash does not matter."""
     match_labels: tuple[tuple[str, str], ...] = ()
     """Matchers of every query, such as ("job", "dcgm-exporter") or ("cluster", "prod") in a shared store."""
+    allowed: tuple[tuple[str, str], ...] = ()
+    """Metrics that users may name, each with the label that carries the namespace."""
     token_file: Path | None = None
     """Bearer token, read again for each request because mounted tokens are renewed."""
     ca_file: Path | None = None

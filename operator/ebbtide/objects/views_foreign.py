@@ -121,6 +121,8 @@ def foreign(meta: ObjectMeta, target: Target, shape: Shape, kind: str = "") -> W
         scales=shape.scales,
         scratch=shape.scratch and not said.checkpoint_said,
         checkpointed_at=time_in(meta.annotations, keys.CHECKPOINTED_AT)[0],
+        active_at=said.active_at,
+        request_series=said.request_series,
         spec_hash=shape.spec_hash,
     )
 

@@ -1,6 +1,7 @@
 """Nodes and namespaces."""
 
 import sys
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -45,7 +46,22 @@ def decode_node(raw: Json) -> tuple[str, Node]:
         accelerators=int(sum(amount(has, name) for name in has if is_accelerator(name))),
         cpu=amount(has, "cpu"),
         memory_bytes=int(amount(has, "memory")),
+        shares_devices=_shares_devices(labels),
     )
+
+
+def _shares_devices(labels: Mapping[str, str]) -> bool:
+    """As GPU feature discovery and GKE tell of time-slicing and MPS."""
+    replicas = labels.get("nvidia.com/gpu.replicas", "")
+    return (
+        (replicas.isascii() and replicas.isdigit() and int(replicas) > 1)
+        or labels.get("nvidia.com/gpu.product", "").endswith("-SHARED")
+        or labels.get("nvidia.com/gpu.sharing-strategy", "none") not in _EXCLUSIVE
+        or labels.get("cloud.google.com/gke-gpu-sharing-strategy", "") not in _EXCLUSIVE
+    )
+
+
+_EXCLUSIVE: Final = frozenset({"", "none"})
 
 
 def decode_namespace(raw: Json) -> tuple[str, Namespace]:

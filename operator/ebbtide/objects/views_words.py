@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from ebbtide.api import labels as keys
-from ebbtide.core.workload import Checkpoint, Instant, KindClass
+from ebbtide.core.series_name import parse_series
+from ebbtide.core.workload import Checkpoint, Instant, KindClass, SeriesName
 from ebbtide.objects.views_meta import ObjectMeta, time_in
 
 CHECKPOINT_FORM: Final = "write None, Periodic:SECONDS, OnSignal:SECONDS or Stateless"
 _SECONDS_FORM: Final = "write whole seconds of 1 or more"
+LAST_ACTIVITY: Final = "notebooks.kubeflow.org/last-activity"
+"""Annotation of Kubeflow's Notebook: kernels and terminals, as its controller last saw them."""
 _SWITCH_FORM: Final = 'write "true" or "false"'
 
 
@@ -22,6 +25,9 @@ class Words:
     """False: it is the default of its kind."""
     deadline: Instant | None
     expected_seconds: int | None
+    request_series: SeriesName | None
+    active_at: Instant | None
+    """When a Notebook's controller last saw people or kernels at work."""
     invalid: tuple[str, ...]
     """One sentence per annotation that could not be read."""
 
@@ -34,14 +40,29 @@ def words(meta: ObjectMeta, kind_class: KindClass) -> Words:
     if deadline is not None and kind_class is not KindClass.RunToCompletion:
         bad_deadline, deadline = f"annotation {keys.DEADLINE} is for work that runs to completion: ignored", None
     default = Checkpoint() if kind_class is KindClass.RunToCompletion else Checkpoint("Stateless")
-    bad = (bad_checkpoint, bad_deadline, *(_bad(said, key, form, fits) for key, form, fits in _OTHERS))
+    series, bad_series = _request_series(said.get(keys.REQUEST_SERIES, ""))
+    bad = (bad_checkpoint, bad_deadline, bad_series, *(_bad(said, key, form, fits) for key, form, fits in _OTHERS))
     return Words(
-        checkpoint or default,
-        checkpoint is not None,
-        deadline,
-        _seconds(said.get(keys.EXPECTED_SECONDS, "")),
-        tuple(sentence for sentence in bad if sentence),
+        checkpoint=checkpoint or default,
+        checkpoint_said=checkpoint is not None,
+        deadline=deadline,
+        expected_seconds=_seconds(said.get(keys.EXPECTED_SECONDS, "")),
+        request_series=series,
+        active_at=_active_at(said),
+        invalid=tuple(sentence for sentence in bad if sentence),
     )
+
+
+def _request_series(text: str) -> tuple[SeriesName | None, str]:
+    try:
+        return (parse_series(text) if text else None), ""
+    except ValueError as error:
+        return None, f"annotation {keys.REQUEST_SERIES} {text!r} cannot be read: {error}"
+
+
+def _active_at(said: Mapping[str, str]) -> Instant | None:
+    """Kubeflow's own word: what cannot be read says nothing, and is not the user's mistake."""
+    return time_in(said, LAST_ACTIVITY)[0]
 
 
 def _is_seconds(text: str) -> bool:

@@ -6,6 +6,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from ebbtide.core.workload import Instant
+
 Stamps: TypeAlias = "array[float]"
 """The sample time of each step; 0.0: not sampled in that step."""
 
@@ -34,6 +36,8 @@ class Holders:
         """Instances by board."""
         self._own: dict[str, Stamps] = {}
         self._repeated: set[str] = set()
+        self.mistaken: dict[tuple[str, str], Instant] = {}
+        """By (namespace, pod): newest sample of a series that names a pod we know by another one's UID."""
 
     def add(self, board: str, holding: Holding) -> None:
         """Files one holding. A pod that is named by several rows of a device holds it once."""

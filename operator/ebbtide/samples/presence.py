@@ -73,6 +73,9 @@ class Presence:
         pod = self._holder(labels, names, device)
         if pod is None:
             holders.add_own(device, stamps)
+            name = labels.get(names.namespace, ""), labels.get(names.pod, "")
+            if self._profile.uid(labels) and self._roster.find(*name) is not None:
+                holders.mistaken[name] = max(*stamps, holders.mistaken.get(name, 0.0))
         else:
             own, model = _clipped(stamps, pod.created_at), sys.intern(labels.get(self._profile.model_label, ""))
             holders.add(board, Holding(pod.namespace, pod.name, device, model, own))

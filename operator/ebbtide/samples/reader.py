@@ -74,6 +74,8 @@ class FleetReader:
         self._fit = Fit()
         self._targets_checked_at = self._forgotten_at = float("-inf")
         self._presence_rows = 0
+        self._answered_at = float("-inf")
+        """End of the last grid for which there was any series of a device."""
         self.book = EvidenceBook(settings.sample_interval_seconds)
         self.tally = Tally()
 
@@ -99,7 +101,13 @@ class FleetReader:
             attribution_problem=problem,
             as_of=self._reach.read_to,
             interval_problem=self._fit.problem,
+            empty=up and self._is_silent() and any(pod.ready_since is not None for pod in self._roster),
         )
+
+    def _is_silent(self) -> bool:
+        """No series of a device for longer than a scrape that failed would explain."""
+        read_to = self._reach.read_to
+        return read_to is None or read_to - self._answered_at > _LIVE_INTERVALS * self._settings.sample_interval_seconds
 
     def _prepare(self, state: ClusterState, now: Instant) -> None:
         """Forgets what is gone; starts anew where policies ask for more history than was read."""
@@ -124,6 +132,7 @@ class FleetReader:
         settled = self._frontier.settled(grid, now)
         presence = self._ask(ticket, "presence", partial(self._source.presence, grid))
         self._presence_rows = len(presence)
+        self._answered_at = grid.end if len(presence) else self._answered_at
         seeing = Presence(presence, self._profile, grid, self._roster)
         interval, expected = self._settings.sample_interval_seconds, self._names
         census, seen, holders = seeing.survey(
@@ -138,6 +147,7 @@ class FleetReader:
             holders = holders if labelling.names == expected else seeing.holders(labelling.names)
             self.tally.unattributed_devices = holders.unattributed
             self.tally.scraped_twice = self._doubles(seeing, holders)
+            self.book.others.update(holders.mistaken)
             del presence, seeing  # megabytes, before more come
             self._fold(ticket, grid, labelling.names, holders)
         with ticket.held():

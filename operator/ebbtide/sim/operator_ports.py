@@ -1,6 +1,6 @@
 """The operator of a simulation: its ports over the simulated cluster, and what events do to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -78,10 +78,11 @@ class Operator:
         exporter: Exporter,
         version: Callable[[], int],
         settings: Settings,
+        allowed: Mapping[str, str],
     ) -> None:
-        """`version` changes with the pods of the cluster."""
+        """`version` changes with the pods of the cluster; `allowed`: metrics that users may name."""
         self._build, self._api, self._inventory = build, api, inventory
-        self._exporter, self._version, self._settings = exporter, version, settings
+        self._exporter, self._version, self._settings, self._allowed = exporter, version, settings, allowed
         self._clock: Clock = exporter.clock
         self._condition = Condition.Up
         self._metrics: SimulatedMetrics | None = None
@@ -118,7 +119,7 @@ class Operator:
             instance="ebbtide",
         )
         reading = ReadingSettings(sample_interval_seconds=self._settings.sample_interval_seconds)
-        self._metrics = SwiftMetrics(self._exporter, reading, self._clock, self._version)
+        self._metrics = SwiftMetrics(self._exporter, reading, self._clock, self._version, self._allowed)
         self._metrics.condition = self._condition
         cluster = KubernetesCluster(self._inventory, executor)
         self._engine = self._build(Ports(cluster, self._metrics, self._clock, self._settings))

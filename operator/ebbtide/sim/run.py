@@ -71,6 +71,7 @@ class Run:
             exporter=self._exporter,
             version=lambda: feed.pods_version,
             settings=settings,
+            allowed={it.name: it.namespace_label for it in spec.settings.metrics.allowed},
         )
         self._lanes = LaneBook(self._prices)
         self._onlooker = Onlooker(store, self._world, self._lanes)

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import Field, PlainValidator, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 
 from ebbtide.api.fields import Count, Currency, Flag, Percent, PositiveSeconds, Seconds, Timestamp, problem
 from ebbtide.sim.expectation import Expectation
@@ -68,11 +68,22 @@ class SafetyWords(Words):
     idle_share_jump_percent: Percent = 30
 
 
+class AllowedWords(Words):
+    """A metric that users may name: its name alone, or with the label that carries the namespace."""
+
+    name: Text
+    namespace_label: Text = "namespace"
+
+
+def _allowed(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
 class MetricsWords(Words):
     """Chart values `metrics`."""
 
-    allowed: tuple[Text, ...] = ()
-    """Names of the series that users may declare."""
+    allowed: tuple[Annotated[AllowedWords, BeforeValidator(_allowed)], ...] = ()
+    """Series that users may declare."""
 
 
 class EnforcementWords(Words):

@@ -1,5 +1,6 @@
 """The port Metrics over a simulated world: the operator's own reader, with a Prometheus that can be broken."""
 
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from enum import StrEnum
 
@@ -11,11 +12,14 @@ from ebbtide.samples.answer import Answer, Listed, MetricsError
 from ebbtide.samples.profile import NVIDIA, Profile
 from ebbtide.samples.reader import FleetReader, Tally
 from ebbtide.samples.settings import ReadingSettings
+from ebbtide.samples.sign_questions import Named
+from ebbtide.samples.signs import SignReader
 from ebbtide.samples.source import Scrape, Source, ValueRequest
 from ebbtide.samples.span import Grid
 from ebbtide.samples.ticket import Ticket
 from ebbtide.sim.series_store import SeriesStore
 from ebbtide.sim.source import StoredSource
+from ebbtide.sim.stored_signs import StoredSigns
 
 JOB = "dcgm"
 _TARGET = "http://dcgm-exporter.simulated:9400/metrics"
@@ -44,13 +48,11 @@ class SwitchedSource:
 
     def presence(self, grid: Grid) -> Answer:
         """As the source answers in its condition."""
-        self._fail()
-        return Listed(()) if self.condition is Condition.Empty else self._changed(self._source.presence(grid))
+        return self.changed(lambda: self._source.presence(grid))
 
     def values(self, request: ValueRequest, grid: Grid) -> Answer:
         """As the source answers in its condition."""
-        self._fail()
-        return Listed(()) if self.condition is Condition.Empty else self._changed(self._source.values(request, grid))
+        return self.changed(lambda: self._source.values(request, grid))
 
     def slowest_scrape(self, now: Instant) -> Scrape | None:
         """As the source answers in its condition."""
@@ -63,10 +65,31 @@ class SwitchedSource:
         if self.condition is Condition.Slow:
             raise MetricsError("Prometheus did not finish its answer in time.")
 
-    def _changed(self, answer: Answer) -> Answer:
+    def changed(self, question: Callable[[], Answer]) -> Answer:
+        """The answer to a question, in the present condition. Raises MetricsError."""
+        self._fail()
+        if self.condition is Condition.Empty:
+            return Listed(())
+        answer = question()
         if self.condition is Condition.Partial:
             return Listed(answer.series(), ["a part of the samples could not be read"])
         return answer
+
+
+class SwitchedSigns:
+    """Signs out of the same Prometheus: in the same condition."""
+
+    def __init__(self, signs: StoredSigns, switch: SwitchedSource) -> None:
+        self._signs = signs
+        self._switch = switch
+
+    def cpu(self, namespaces: Sequence[str], grid: Grid) -> Answer:
+        """As the source answers in its condition."""
+        return self._switch.changed(lambda: self._signs.cpu(namespaces, grid))
+
+    def requests(self, named: Sequence[Named], grid: Grid) -> Answer:
+        """As the source answers in its condition."""
+        return self._switch.changed(lambda: self._signs.requests(named, grid))
 
 
 class SimulatedMetrics:
@@ -76,14 +99,22 @@ class SimulatedMetrics:
     """
 
     def __init__(
-        self, store: SeriesStore, settings: ReadingSettings, clock: Clock, *, profile: Profile = NVIDIA
+        self,
+        store: SeriesStore,
+        settings: ReadingSettings,
+        clock: Clock,
+        *,
+        profile: Profile = NVIDIA,
+        allowed: Mapping[str, str] | None = None,
     ) -> None:
+        """`allowed`: metrics that users may name, with the label that carries the namespace."""
         interval = settings.sample_interval_seconds
         scrape = Scrape(_TARGET, JOB, f"{interval:g}s", interval)
         self._clock = clock
         self._stored = StoredSource(store, profile, scrape)
         self._source = SwitchedSource(self._stored)
         self._reader = FleetReader(settings, profile, self._source)
+        self._signs = SignReader(settings, SwitchedSigns(StoredSigns(store), self._source), allowed)
         self._pods: AbstractSet[str] = frozenset()
 
     @property
@@ -107,7 +138,10 @@ class SimulatedMetrics:
             self._stored.give_again()
         self._pods = pods
         try:
-            health = self._reader.read(Ticket(), state, self._clock.now())
+            ticket, now = Ticket(), self._clock.now()
+            health = self._reader.read(ticket, state, now)
+            self._signs.read(ticket, state, now)
+            self._reader.book.signs = self._signs.book
         except MetricsError as error:
             self._stored.give_again()
             health = self._reader.health(str(error), up=False)

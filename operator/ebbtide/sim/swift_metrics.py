@@ -1,6 +1,6 @@
 """The port Metrics over the exporter of a simulation: asked where something is new, handed to where nothing is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from ebbtide.core.evidence import EvidenceBook
@@ -20,9 +20,16 @@ _MOST_SCRAPES: Final = KEPT_SCRAPES // 2
 class SwiftMetrics(SimulatedMetrics):
     """As SimulatedMetrics, in a fraction of the time."""
 
-    def __init__(self, exporter: Exporter, settings: ReadingSettings, clock: Clock, version: Callable[[], int]) -> None:
-        """`version` changes with the pods of the cluster."""
-        super().__init__(exporter.store, settings, clock)
+    def __init__(
+        self,
+        exporter: Exporter,
+        settings: ReadingSettings,
+        clock: Clock,
+        version: Callable[[], int],
+        allowed: Mapping[str, str] | None = None,
+    ) -> None:
+        """`version` changes with the pods of the cluster; `allowed` as for SimulatedMetrics."""
+        super().__init__(exporter.store, settings, clock, allowed=allowed)
         self._swift = SwiftReader(settings, NVIDIA, self._source)
         self._reader = self._swift
         self._exporter, self._version = exporter, version
@@ -35,6 +42,7 @@ class SwiftMetrics(SimulatedMetrics):
         if self._is_up_to_date and is_near and self.condition is Condition.Up:
             health = self._swift.take(exporter, state, self._clock.now(), self._version())
             if health is not None:
+                self._reader.book.signs = None  # its exporter shows devices, and nothing else is in the store
                 return self._reader.book, health
         exporter.flush()
         if self._swift.has_taken:

@@ -61,6 +61,7 @@ class SwiftReader(FleetReader):
             shown = self._read(exporter, upto)
             if self._has_pods and not shown:
                 return None  # nobody shows that he holds a device: whether labels are wrong, the reader judges
+            self._answered_at = grid.end
         settled = self._frontier.settled(grid, now)
         self._frontier.done(grid, now)
         self._reach.note(grid, settled, Seen(None, _AGAIN, 1))

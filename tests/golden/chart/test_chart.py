@@ -152,6 +152,8 @@ def test_every_value_of_the_operator_reaches_it():
         "enforcement.enabled=true", "safety.idlePausesPerHour=0", "safety.pausedPercentPerHour=7",
         "safety.idleShareJumpPercent=8", "tickSeconds=0.5", "writesPerSecond=1000000", "metrics.labelMode=Plain",
         "metrics.sampleIntervalSeconds=0.25", "metrics.lookBackSeconds=31536000", "metrics.matchLabels.job=dcgm",
+        "metrics.allowed[0].name=gateway_requests_total", "metrics.allowed[0].namespaceLabel=destination_namespace",
+        "metrics.allowed[1].name=queue_depth",
         "protectedNamespaces={kube-system,team-a}", "currency=EUR", "clusterName=west", "logLevel=debug",
         "metrics.secretName=prom", "metrics.tokenKey=token", "metrics.caKey=ca.crt",
     )  # fmt: skip
@@ -160,6 +162,8 @@ def test_every_value_of_the_operator_reaches_it():
     assert (options.tick_seconds, options.write_rate) == (0.5, 1_000_000)
     assert (options.sample_interval_seconds, options.look_back_seconds) == (0.25, 31_536_000)
     assert (options.label_mode, options.match_labels) == ("Plain", (("job", "dcgm"),))
+    allowed = (("gateway_requests_total", "destination_namespace"), ("queue_depth", "namespace"))
+    assert options.allowed_metrics == allowed
     assert options.protected_namespaces == ("kube-system", "team-a")
     assert (options.currency, options.cluster_name, options.log_level) == ("EUR", "west", "debug")
     assert options.prometheus_token_file == Path("/etc/ebbtide/prometheus/token")

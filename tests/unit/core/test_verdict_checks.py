@@ -253,6 +253,12 @@ def test_spinning_without_work_is_stalled(change, want):
     assert World().pod().device(**{**SPIN, **change}).says() == want
 
 
+def test_spinning_shorter_than_the_span_is_active():
+    """A start-up that waits for other ranks spins as well: Ready for 29 of the 30 minutes, it is no stall yet."""
+    assert World().pod(ready=31.1).device(**SPIN).says() == "Active GPUActive"
+    assert World().pod(ready=30).device(**SPIN).says() == "Stalled GPUStalled"
+
+
 def test_a_stalled_device_beside_an_idle_one_is_stalled():
     assert World().pod(devices=2).device("GPU-0", **SPIN).device("GPU-1").says() == "Stalled GPUStalled"
 
@@ -295,9 +301,10 @@ def test_newest_common_sample_is_that_of_the_device_furthest_behind():
 
 def test_checks_are_named_and_described():
     assert [check.__name__ for check in CHECKS] == [
-        "no_running_pod", "active", "failing", "starting", "all_stalled", "metrics_unavailable",
-        "attribution_untrusted", "wrong_owner", "metrics_missing", "stale_metrics", "bad_values", "frozen_metrics",
-        "insufficient_coverage", "single_family", "signals_disagree", "shared_device", "clock_too_young", "stalled",
+        "no_running_pod", "active", "failing", "starting", "all_stalled", "active_beside", "metrics_unavailable",
+        "attribution_untrusted", "wrong_owner", "pod_identity", "metrics_missing", "stale_metrics", "bad_values",
+        "frozen_metrics", "insufficient_coverage", "single_family", "signals_disagree", "shared_device",
+        "cpu_in_doubt", "clock_too_young", "stalled",
     ]  # fmt: skip
     assert all(check.__doc__ for check in CHECKS)
 

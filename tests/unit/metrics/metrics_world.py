@@ -49,6 +49,8 @@ class RecordingBook:
     since: float = 0.0
     samples: dict[tuple[str, str, str, str], dict[float, float]] = field(default_factory=lambda: defaultdict(dict))
     dropped: list[tuple[str, str]] = field(default_factory=list)
+    others: dict[tuple[str, str], float] = field(default_factory=dict)
+    signs: object = None
 
     def fold_series(self, namespace, pod, device, model, signal, samples):  # noqa: PLR0917  # the book's signature
         self.samples[namespace, pod, device, str(signal)].update(samples)

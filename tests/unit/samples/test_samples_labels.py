@@ -127,3 +127,14 @@ def test_scrapes_are_labelled_as_by_prometheus():
     assert dict(series).items() >= {
         "namespace": "gpu-operator", "exported_namespace": "ml", "exported_pod": "train-0", "job": "dcgm",
     }.items()  # fmt: skip
+
+
+async def test_answers_without_any_device_are_told_when_they_last():
+    watch = Watch(cluster("train-0"))
+    await watch.scrape_and_tick((Scrape("kubernetes"),))
+    assert not watch.health.empty
+    for want in (False, False, False, True, True):
+        await watch.scrape_and_tick(())
+        assert watch.health.empty is want
+    await watch.scrape_and_tick((Scrape("kubernetes"),))
+    assert not watch.health.empty

@@ -25,7 +25,7 @@ class Compared(SwiftMetrics):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        exporter, settings, clock, _ = args
+        exporter, settings, clock, *_ = args
         self._slow = SimulatedMetrics(exporter.store, settings, clock)
 
     async def observe(self, state: ClusterState) -> tuple[EvidenceBook, MetricsHealth]:

@@ -56,6 +56,18 @@ class _Matcher(click.ParamType[tuple[str, str]]):
         return key, text
 
 
+class _Allowed(click.ParamType[tuple[str, str]]):
+    name = "metric[=label]"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        metric, equals, label = str(value).partition("=")
+        label = label if equals else "namespace"
+        if not re.fullmatch(r"[A-Za-z_:][A-Za-z0-9_:]*", metric) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", label):
+            form = "write METRIC=LABEL, for example gateway_requests_total=destination_namespace"
+            self.fail(f"{value!r} is no metric with the label of its namespace: {form}.", param, ctx)
+        return metric, label
+
+
 def _flag(name: str, *names: str, **more: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An option with its environment variable `EBBTIDE_…` and its default shown."""
     variable = "EBBTIDE_" + name.split("/", maxsplit=1)[0].removeprefix("--").replace("-", "_").upper()
@@ -67,6 +79,7 @@ def _flag(name: str, *names: str, **more: Any) -> Callable[[Callable[..., Any]],
 @_flag("--prometheus-token-file", type=_FILE, help="Bearer token for it, read again when it is renewed.")
 @_flag("--prometheus-ca-file", type=_FILE, help="CA bundle in PEM for it; default: the system's.")
 @_flag("--match-label", "match_labels", type=_Matcher(), multiple=True, help="In every query; may be repeated.")
+@_flag("--allowed-metric", "allowed_metrics", type=_Allowed(), multiple=True, help="Users may name it; repeatable.")
 @_flag("--sample-interval-seconds", type=_POSITIVE, default=30.0, help="How often accelerator metrics are scraped.")
 @_flag("--label-mode", type=click.Choice(LABEL_MODES), default="Auto", help="Which labels name the pod.")
 @_flag("--look-back-seconds", type=_POSITIVE, default=7_200.0, help="History read from Prometheus at start.")

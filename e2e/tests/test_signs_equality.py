@@ -1,0 +1,195 @@
+"""Signs beside the devices: a real Prometheus understands the questions, and the simulator answers the same."""
+
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from e2e.tests.remote_write import STALE
+from e2e.tests.test_metrics_equality import SCRAPES, START, Written, both, prometheus
+from ebbtide.core.series_name import parse_series
+from ebbtide.core.signs import Line, Signs
+from ebbtide.core.workload import KindClass
+from ebbtide.metrics.adapter import PrometheusMetrics
+from ebbtide.metrics.client import PrometheusClient
+from ebbtide.metrics.settings import MetricsSettings
+from ebbtide.metrics.signs import PrometheusSigns
+from ebbtide.samples.answer import Answer
+from ebbtide.samples.settings import ReadingSettings
+from ebbtide.samples.sign_questions import ACTIVITY, COUNTER, CPU_METRIC, GAUGE, Named
+from ebbtide.samples.source import SIGNAL_LABEL
+from ebbtide.samples.span import Grid
+from ebbtide.sim.simulated_metrics import SimulatedMetrics
+from ebbtide.sim.stored_signs import StoredSigns
+from tests.builders import state, workload
+
+pytestmark = pytest.mark.plane
+__all__ = ["prometheus"]
+
+STEP = 60.0
+GATEWAY = Named("gateway_requests_total", ("model",), "destination_namespace", ("ml", "a.b"))
+DEPTH = Named("queue_depth", (), "namespace", ("ml",))
+Rows = dict[frozenset[tuple[str, str]], list[tuple[int, float]]]
+
+
+def counter(dice: random.Random, step: float) -> list[tuple[float, float]]:
+    """A counter scraped about every 30 s; it rises now and then, is reset once, and misses some scrapes."""
+    value, samples = float(dice.randrange(50)), []
+    for number in range(SCRAPES):
+        value = 0.0 if number == SCRAPES // 2 else value + step * dice.choice([0, 0, 1, 3])
+        if dice.random() > 0.1:
+            samples.append((START + 30.0 * number + dice.choice([0.0, 0.25]), value))
+    return samples
+
+
+def gauge(dice: random.Random) -> list[tuple[float, float]]:
+    return [(START + 30.0 * number, dice.choice([0.0, 0.0, 2.0, math.nan])) for number in range(SCRAPES)]
+
+
+def pod(name: str, **more: str) -> dict[str, str]:
+    return {"namespace": "ml", "pod": name, **more}
+
+
+def written(dice: random.Random) -> Written:
+    cpu = [
+        pod("t-0", container="c"),
+        pod("t-0", container="sidecar"),
+        pod("t-0", container="POD"),
+        pod("t-0"),
+        pod("u-0", container="c", job="kubelet"),
+        pod("u-0", container="c", job="cadvisor"),
+        {"namespace": "elsewhere", "pod": "t-0", "container": "c"},
+    ]
+    found: Written = [(CPU_METRIC, labels, counter(dice, 7.25)) for labels in cpu]
+    for name in ("chat-0", "chat-1"):
+        found += [
+            ("vllm:num_requests_running", pod(name), gauge(dice)),
+            ("vllm:num_requests_waiting", pod(name), gauge(dice)),
+            ("vllm:request_success_total", pod(name, finished_reason="stop"), counter(dice, 1)),
+            ("vllm:request_success_total", pod(name, finished_reason="length"), counter(dice, 1)),
+        ]
+    ended = gauge(dice)[:20]
+    found += [
+        ("sglang:num_running_reqs", pod("ended"), [*ended, (ended[-1][0] + 30, STALE)]),
+        ("nv_inference_request_success", pod("triton-0", model="m"), counter(dice, 1)),
+        ("jupyter_server_last_activity_timestamp_seconds", pod("nb-0"), counter(dice, 60)),
+    ]
+    for space in ("ml", "a.b", "axb"):
+        labels = {"destination_namespace": space, "model": "chat"}
+        found.append((GATEWAY.metric, labels, counter(dice, 1)))
+    return [*found, (DEPTH.metric, {"namespace": "ml"}, gauge(dice))]
+
+
+def rows(answer: Answer) -> Rows:
+    return {
+        frozenset((name, value) for name, value in row.metric.items() if name != "ebbtide_part"): list(row.values)
+        for row in answer.series()
+    }
+
+
+def by_mark(answer: Answer) -> dict[tuple[frozenset[tuple[str, str]], int], list[float]]:
+    """Parts of one mark are not told apart: all values of a step, without those that are no number."""
+    found: dict[tuple[frozenset[tuple[str, str]], int], list[float]] = {}
+    for row in answer.series():
+        labels = frozenset((name, value) for name, value in row.metric.items() if name != "ebbtide_part")
+        for number, value in row.values:
+            if not math.isnan(value):
+                found.setdefault((labels, number), []).append(value)
+    return {key: sorted(values) for key, values in found.items()}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_same_samples_give_the_same_signs(prometheus: str, seed: int) -> None:  # the fixture
+    dice, run = random.Random(seed), f"signs-{seed}"
+    store = both(prometheus, written(dice), run)
+    client = PrometheusClient(prometheus)
+    real = PrometheusSigns(client, (("run", run), ("job", "dcgm-exporter")))
+    simulated = StoredSigns(store)
+    first = START // STEP * STEP - 2 * STEP
+    grid = Grid(first, first + STEP * (30 * SCRAPES // STEP + 4), STEP)
+    for spaces in ((), ("ml",)):
+        wanted, found = rows(real.cpu(spaces, grid)), rows(simulated.cpu(spaces, grid))
+        assert found.keys() == wanted.keys()
+        assert len(wanted) == (2 if spaces else 3)
+        for labels, values in wanted.items():
+            assert [number for number, _ in found[labels]] == [number for number, _ in values]
+            assert [value for _, value in found[labels]] == pytest.approx([value for _, value in values], rel=1e-9)
+    named = (GATEWAY, DEPTH)
+    asked, answered = by_mark(real.requests(named, grid)), by_mark(simulated.requests(named, grid))
+    assert answered == asked
+    marks = {dict(labels)[SIGNAL_LABEL] for labels, _ in asked}
+    assert marks == {GAUGE, COUNTER, ACTIVITY, GATEWAY.mark, DEPTH.mark}
+    assert {dict(labels).get("destination_namespace", "ml") for labels, _ in asked} == {"ml", "a.b"}
+    client.close()
+
+
+@dataclass
+class Hands:
+    """A clock that only the test moves."""
+
+    at: float = START
+
+    def now(self) -> float:
+        return self.at
+
+
+def plain(lines: Mapping[Any, Line]) -> dict[object, tuple[object, ...]]:
+    return {key: (line.last, line.value, line.gaps, tuple(line.stairs)) for key, line in lines.items()}
+
+
+def shown(signs: Signs | None) -> dict[str, object]:
+    """Everything that was read, as plain values."""
+    assert signs is not None
+    told: dict[str, object] = {
+        "cpu": plain(signs.cpu),
+        "pods": plain(signs.of_pods),
+        "workloads": plain(signs.of_workloads),
+    }
+    return {**told, "told": signs.told, "cpu read": signs.cpu_read, "requests read": signs.requests_read}
+
+
+async def test_the_operator_reads_the_same_signs_from_both(prometheus: str) -> None:  # the fixture
+    dice, run, clock = random.Random(5), "operator", Hands()
+    store = both(prometheus, written(dice), run)
+    allowed = ((GATEWAY.metric, GATEWAY.namespace_label), (DEPTH.metric, DEPTH.namespace_label))
+    settings = MetricsSettings(url=prometheus, match_labels=(("run", run),), allowed=allowed)
+    real = PrometheusMetrics(settings, clock)
+    simulated = SimulatedMetrics(store, ReadingSettings(), clock, allowed=dict(allowed))
+    names = {"t": None, "u": None, "chat": None, "named": parse_series('gateway_requests_total{model="chat"}')}
+    them = [
+        workload(name, namespace="ml", kind_class=KindClass.Serving, request_series=series)
+        for name, series in names.items()
+    ]
+    seen = state(*them)
+    while clock.at < START + 30 * SCRAPES:
+        clock.at += dice.choice([30.0, 31.7, 60.0])
+        (book, _), (other, _) = await real.observe(seen), await simulated.observe(seen)
+        assert shown(book.signs) == shown(other.signs)
+        assert real.sign_queries_last_tick <= 2
+    signs = book.signs
+    assert signs is not None
+    assert {key.name for key in signs.cpu} == {"t", "u"}
+    assert {pod for _, pod in signs.of_pods} >= {"chat-0", "chat-1", "triton-0"}
+    assert [key.name for key in signs.of_workloads] == ["named"]
+    assert list(signs.told) == [("ml", "nb-0")]
+    await real.close()
+
+
+def test_every_change_of_a_counter_is_seen_in_some_step(prometheus: str) -> None:  # the fixture
+    dice, run = random.Random(7), "changes"
+    samples = counter(dice, 1)
+    both(prometheus, [("tgi_request_success", pod("tgi-0"), samples)], run)
+    client = PrometheusClient(prometheus)
+    first = START // STEP * STEP - STEP
+    grid = Grid(first, first + STEP * (30 * SCRAPES // STEP + 3), STEP)
+    answer = PrometheusSigns(client, (("run", run),)).requests((), grid)
+    (row,) = [it for it in answer.series() if it.metric[SIGNAL_LABEL] == COUNTER]
+    shown = {grid.start + number * STEP for number, value in row.values if value > 0}
+    for (before, one), (after, other) in pairwise(samples):
+        if one != other and after - before <= STEP:
+            assert any(after <= at < after + STEP for at in shown), after
+    client.close()

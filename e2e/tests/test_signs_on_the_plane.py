@@ -1,0 +1,178 @@
+"""Signs beside the devices on a real control plane: CPU and requests keep work alive, known silence lets it be paused.
+
+A page of our own stands for cAdvisor, the inference engines and a gateway: Prometheus scrapes it every second.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final, Self
+
+import pytest
+
+from e2e.installation import ALONE, Document, Installation, cost_policy, namespace, training_job
+from e2e.plane.ports import HOST
+from e2e.tests.test_adoption import deployment
+
+pytestmark = pytest.mark.plane
+
+WHERE: Final = "signs"
+IDLE: Final = {"afterSeconds": 20, "warnSeconds": 6, "graceSeconds": 2, "neverUsedAfterSeconds": 20}
+SERVERS: Final = ("chat", "silent", "dark", "named")
+
+
+class Page:
+    """Samples that a test writes down, served as an exposition."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, Callable[[float], float]] = {}
+        self._began = time.time()
+        self._server = ThreadingHTTPServer((HOST, 0), self._handler())
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    @property
+    def address(self) -> str:
+        return f"{HOST}:{self._server.server_address[1]}"
+
+    def show(self, series: str, value: Callable[[float], float]) -> None:
+        """A series whose value is a function of the seconds since the beginning."""
+        self._values[series] = value
+
+    def text(self) -> str:
+        seconds = time.time() - self._began
+        return "".join(f"{series} {value(seconds):.3f}\n" for series, value in list(self._values.items()))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _handler(page) -> type[BaseHTTPRequestHandler]:  # noqa: N805  # the page; self is the request
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = page.text().encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/plain; version=0.0.4")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    with Page() as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def it(install: Callable[..., Installation], page: Page) -> Installation:
+    allowed = {"metrics": {"allowed": [{"name": "gateway_requests_total", "namespaceLabel": "destination_namespace"}]}}
+    found = install(nodes=2, values={"enforcement": {"enabled": True}, **ALONE, **allowed})
+    found.prometheus.stop()
+    found.prometheus.configure(found.plane.exporter.address, others=[page.address])
+    found.prometheus.start(fresh=True)
+    return found
+
+
+@pytest.fixture(scope="module")
+def pods(it: Installation, page: Page) -> dict[str, str]:
+    """Names of the pods of all work, which runs and shows what it does."""
+    it.apply(namespace(WHERE))
+    it.plane.wait_default_service_account(WHERE)
+    named = {"ebbtide.dev/request-series": 'gateway_requests_total{model="named"}'}
+    servers = [deployment(name, WHERE, "busy:3 idle", annotations=named if name == "named" else {}) for name in SERVERS]
+    resources = {"limits": {"nvidia.com/gpu": 1}, "requests": {"cpu": "2"}}
+    asks = {"containers": [{"name": "train", "image": "registry.example/train:7", "resources": resources}]}
+    jobs = [training_job(name, WHERE, "busy:3 idle", pod=asks) for name in ("prepares", "sleeps")]
+    it.apply(cost_policy(WHERE, IDLE), *servers, *jobs)
+    names = it.wait("all pods", lambda: running(it))
+    show(page, names)
+    return names
+
+
+def running(it: Installation) -> dict[str, str] | None:
+    found = {}
+    for pod in it.plane.api.items(f"/api/v1/namespaces/{WHERE}/pods"):
+        labels = pod["metadata"].get("labels", {})
+        found[labels.get("app") or labels.get("batch.kubernetes.io/job-name", "")] = pod["metadata"]["name"]
+    return found if found.keys() >= {*SERVERS, "prepares", "sleeps"} else None
+
+
+def show(page: Page, pods: dict[str, str]) -> None:
+    """chat answers a request every four seconds, silent has answered its last; prepares uses a core of its two."""
+    engine = 'vllm:request_success_total{{namespace="signs",pod="{}",finished_reason="stop"}}'
+    page.show(engine.format(pods["chat"]), lambda seconds: seconds // 4)
+    page.show(engine.format(pods["silent"]), lambda _: 7)
+    page.show(f'vllm:num_requests_running{{namespace="{WHERE}",pod="{pods["chat"]}"}}', lambda _: 0)
+    page.show('gateway_requests_total{destination_namespace="signs",model="named"}', lambda _: 40)
+    page.show('gateway_requests_total{destination_namespace="others",model="named"}', lambda seconds: seconds)
+    cpu = 'container_cpu_usage_seconds_total{{namespace="signs",pod="{}",container="train"}}'
+    page.show(cpu.format(pods["prepares"]), lambda seconds: seconds)
+    page.show(cpu.format(pods["sleeps"]), lambda seconds: seconds / 50)
+
+
+def adopted(it: Installation, name: str) -> Document:
+    path = f"/apis/ebbtide.dev/v1alpha1/namespaces/{WHERE}/adoptedworkloads/deployment-{name}"
+    found: Document = it.plane.api.send("GET", path, check=False)
+    return found.get("status") or {}
+
+
+def replicas(it: Installation, name: str) -> int:
+    path = f"/apis/apps/v1/namespaces/{WHERE}/deployments/{name}"
+    return int(it.plane.api.send("GET", path)["spec"]["replicas"])
+
+
+def is_stopped(it: Installation, name: str) -> bool:
+    return replicas(it, name) == 0
+
+
+def verdict(status: Document) -> tuple[str, str]:
+    found = status.get("verdict") or {}
+    return found.get("value", ""), found.get("reason", "")
+
+
+@pytest.mark.usefixtures("pods")
+def test_servers_that_are_known_to_be_silent_are_paused(it: Installation) -> None:
+    for name in ("silent", "named"):
+        it.wait(f"{name} being paused", partial(is_stopped, it, name), 120)
+
+
+@pytest.mark.usefixtures("pods")
+def test_work_whose_cpu_is_quiet_is_paused(it: Installation) -> None:
+    it.wait("sleeps being suspended", lambda: it.job("sleeps", WHERE)["spec"].get("suspend"), 60)
+
+
+@pytest.mark.usefixtures("pods")
+def test_requests_and_cpu_keep_the_others_alive(it: Installation) -> None:
+    """All began together, so what is here now has outlived the patience that the others had."""
+    it.wait("chat being in use", lambda: verdict(adopted(it, "chat")) == ("Active", "RequestsServed"), 60)
+    it.wait("prepares being at work", lambda: verdict(it.status("prepares", WHERE)) == ("Active", "CPUActive"), 60)
+    assert replicas(it, "chat") == 1
+    assert not it.job("prepares", WHERE)["spec"].get("suspend")
+    assert {event["action"] for event in it.events("prepares", WHERE)} <= {"Create", "Warn", "Notify"}
+
+
+@pytest.mark.usefixtures("pods")
+def test_a_server_whose_requests_nobody_knows_is_warned_about_only(it: Installation) -> None:
+    status = it.wait("dark being warned", lambda: warned(adopted(it, "dark")), 60)
+    assert replicas(it, "dark") == 1
+    refusals = next(check for check in status["checks"] if check["name"] == "refusals")
+    assert refusals["reason"] == "NoRequestSignal"
+    assert "no series of its requests that is known" in refusals["message"]
+    told = it.ebbtide("explain", "deployment/dark", "-n", WHERE)
+    assert "ebbtide.dev/request-series" in told
+    assert "CPU is not looked at" in " ".join(told.split())
+
+
+def warned(status: Document) -> Document | None:
+    return status if (status.get("idle") or {}).get("warnedAt") else None

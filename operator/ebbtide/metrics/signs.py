@@ -1,0 +1,95 @@
+"""Signs beside the devices, as PromQL: one question for CPU, one for all series of requests and activity."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from ebbtide.metrics.answers import GridAnswer
+from ebbtide.metrics.client import PrometheusClient
+from ebbtide.samples.sign_questions import (
+    ACTIVITIES,
+    ACTIVITY,
+    COUNTER,
+    COUNTERS,
+    CPU_METRIC,
+    GAUGE,
+    GAUGES,
+    RATE_STEPS,
+    Named,
+)
+from ebbtide.samples.source import SIGNAL_LABEL
+from ebbtide.samples.span import Grid
+
+_OF_TARGETS: Final = frozenset({"job", "instance", "endpoint", "service", "namespace", "pod", "container"})
+"""Matchers that pin the exporter of the devices would exclude every other target."""
+_POD: Final = ("namespace", "pod")
+
+
+class PrometheusSigns:
+    """Implements samples.sign_questions.SignSource."""
+
+    def __init__(self, client: PrometheusClient, match_labels: tuple[tuple[str, str], ...] = ()) -> None:
+        """Of `match_labels` those are used that do not name a target, such as the cluster in a shared store."""
+        self._client = client
+        self._matchers = tuple(f"{name}={_quoted(value)}" for name, value in match_labels if name not in _OF_TARGETS)
+
+    def cpu(self, namespaces: Sequence[str], grid: Grid) -> GridAnswer:
+        """Cores that pods use. Raises MetricsError."""
+        return self._ask(self.cpu_query(namespaces, grid.step), grid)
+
+    def requests(self, named: Sequence[Named], grid: Grid) -> GridAnswer:
+        """Requests and activity. Raises MetricsError."""
+        return self._ask(self.requests_query(named, grid.step), grid)
+
+    def cpu_query(self, namespaces: Sequence[str], step: float) -> str:
+        """Where two jobs scrape the same kubelet the pod counts once."""
+        places = (f"namespace=~{_one_of(namespaces)}",) if namespaces else ()
+        selector = self._selector(CPU_METRIC, 'container!=""', 'container!="POD"', *places)
+        rate = f"rate({selector}[{_window(RATE_STEPS * step)}])"
+        return f"max by (namespace, pod) (sum by (namespace, pod, job, instance) ({rate}))"
+
+    def requests_query(self, named: Sequence[Named], step: float) -> str:
+        """Each metric in a part of its own, because a selector over several names may find the same labels twice."""
+        once, twice = _window(step), _window(2 * step)
+        parts = [
+            *(self._part(f"{GAUGE}", "max", _POD, f"max_over_time({self._selector(it)}[{once}])") for it in GAUGES),
+            *(self._part(f"{COUNTER}", "sum", _POD, f"changes({self._selector(it)}[{twice}])") for it in COUNTERS),
+            *(self._part(ACTIVITY, "max", _POD, f"max_over_time({self._selector(it)}[{once}])") for it in ACTIVITIES),
+            *(self._named(it, once, twice) for it in named),
+        ]
+        return " or ".join(_apart(parts))
+
+    def _named(self, it: Named, once: str, twice: str) -> str:
+        selector = self._selector(it.metric, f"{it.namespace_label}=~{_one_of(it.namespaces)}")
+        values = f"changes({selector}[{twice}])" if it.is_counter else f"max_over_time({selector}[{once}])"
+        function = "sum" if it.is_counter else "max"
+        return self._part(it.mark, function, (it.namespace_label, *it.labels), values)
+
+    def _part(self, mark: str, function: str, keys: Iterable[str], values: str) -> str:
+        return f'label_replace({function} by ({", ".join(keys)}) ({values}), "{SIGNAL_LABEL}", "{mark}", "", "")'
+
+    def _selector(self, metric: str, *more: str) -> str:
+        matchers = ", ".join((*self._matchers, *more))
+        return f"{metric}{{{matchers}}}" if matchers else metric
+
+    def _ask(self, text: str, grid: Grid) -> GridAnswer:
+        return GridAnswer(self._client.query_range(text, grid.start, grid.end, grid.step), grid)
+
+
+def _apart(parts: Iterable[str]) -> Iterable[str]:
+    """`or` drops rows that are there already: parts with the same mark get numbers, as labels of their own."""
+    for number, part in enumerate(parts):
+        yield f'label_replace({part}, "ebbtide_part", "{number}", "", "")'
+
+
+def _window(seconds: float) -> str:
+    return f"{seconds * 1000:.0f}ms"
+
+
+def _one_of(values: Sequence[str]) -> str:
+    return _quoted("|".join(re.escape(value) for value in values))
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

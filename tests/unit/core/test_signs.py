@@ -1,0 +1,201 @@
+"""Signs of life beside the devices: CPU, requests, a notebook's own word. They keep work alive and never end it."""
+
+from itertools import pairwise
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ebbtide.core.beside import cpu_sentence, request_doubt
+from ebbtide.core.idle_rule import IdleRule
+from ebbtide.core.series import NEVER
+from ebbtide.core.signs import Line, Reading, Signs
+from ebbtide.core.workload import WorkloadKey
+from tests.unit.core.verdict_world import MINUTE, RULE, START, World
+
+KEY = WorkloadKey("ml", "Job", "w")
+SPIN = {"util": 100.0, "engine": 1.0, "tensor": 0.0, "dram": 0.01, "watts": 120.0}
+
+
+def at(minute: float) -> float:
+    return START + minute * MINUTE
+
+
+class Signed(World):
+    """A world that is read for signs; all of its history is."""
+
+    def __init__(self, rule: IdleRule = RULE, **device: object) -> None:
+        super().__init__(rule=rule)
+        self.pod().device(**device)
+        self.signs = self.book.signs = Signs()
+        self.signs.cpu_read = Reading(at(-60), at(60))
+        self.signs.requests_read = Reading(at(-60), at(60))
+        self.active_at: float | None = None
+
+    def gang(self, at: float | None = None):
+        gang = super().gang(at)
+        return msgspec.structs.replace(gang, key=KEY, active_at=self.active_at)
+
+    def cpu(self, *percents: float | None, first: int = 0) -> "Signed":
+        """One value a minute; None is missing."""
+        return self.line(self.signs.cpu.setdefault(KEY, Line()), percents, first)
+
+    def requests(self, *values: float | None, pod: str = "w-0") -> "Signed":
+        return self.line(self.signs.of_pods.setdefault(("ml", pod), Line()), values, 0)
+
+    def line(self, line: Line, values: tuple[float | None, ...], first: int) -> "Signed":
+        for minute, value in enumerate(values, first):
+            if value is not None:
+                line.take(at(minute), value, MINUTE)
+        return self
+
+
+def values(then: float, *changes: tuple[int, float | None]) -> list[float | None]:
+    found: list[float | None] = [then] * 61
+    for minute, value in changes:
+        found[minute] = value
+    return found
+
+
+def test_quiet_devices_with_quiet_cpu_are_idle_and_the_clock_knows_nothing_of_it():
+    world = Signed().cpu(*values(3.0))
+    assert world.says() == "Idle"
+    assert world.judge().idle_since == World().pod().device().judge().idle_since
+
+
+@pytest.mark.parametrize(
+    ("percent", "minute", "want"),
+    [(21.0, 60, "Active CPUActive"), (21.0, 31, "Active CPUActive"), (20.0, 60, "Idle"), (99.0, 30, "Idle")],
+    ids=["now", "in the span", "at the threshold", "before the span"],
+)
+def test_cpu_above_the_threshold_inside_the_span_is_activity(percent, minute, want):
+    assert Signed().cpu(*values(3.0, (minute, percent))).says() == want
+
+
+def test_the_clock_starts_at_the_last_sign():
+    assert Signed().cpu(*values(3.0, (29, 50.0))).judge().idle_since == at(29)
+
+
+def test_a_policy_may_leave_cpu_out():
+    rule = IdleRule(2400, 600, 0, 2400, cpu_busy_above_percent=0)
+    world = Signed(rule).cpu(*values(99.0))
+    assert world.says() == "Idle"
+    assert "does not count" in cpu_sentence(world.gang(), 1800)
+
+
+def test_without_cpu_series_nothing_is_blocked_and_explain_says_so():
+    world = Signed()
+    assert world.says() == "Idle"
+    assert "CPU is not looked at" in cpu_sentence(world.gang(), 1800)
+
+
+def test_with_cpu_series_explain_tells_the_peak():
+    assert cpu_sentence(Signed().cpu(*values(3.0, (50, 7.0))).gang(), 1800).startswith("CPU at most 7 %")
+
+
+def test_a_hang_that_spins_the_cpu_is_still_a_stall():
+    assert Signed(**SPIN).cpu(*values(99.0)).says() == "Stalled GPUStalled"
+
+
+def test_cpu_series_that_ended_or_have_a_hole_are_doubt():
+    ended = [(minute, None) for minute in range(55, 61)]
+    hole = [(minute, None) for minute in range(40, 46)]
+    assert Signed().cpu(*values(3.0, *ended)).says() == "Unknown StaleMetrics"
+    assert Signed().cpu(*values(3.0, *hole)).says() == "Unknown InsufficientCoverage"
+    assert Signed().cpu(*values(3.0, *hole[:3])).says() == "Idle"
+
+
+def test_cpu_history_that_is_not_read_yet_is_doubt():
+    world = Signed().cpu(*values(3.0))
+    world.signs.cpu_read = Reading(at(-60), at(50))
+    assert world.says() == "Unknown MetricsUnavailable"
+    world.signs.cpu_read = Reading(at(31), at(60))
+    assert world.says() == "Unknown MetricsUnavailable"
+
+
+def test_requests_inside_the_span_are_activity_unless_the_policy_looks_at_devices_only():
+    busy = values(0.0, (40, 2.0))
+    assert Signed().requests(*busy).says() == "Active RequestsServed"
+    assert Signed(IdleRule(2400, 600, 0, 2400, counts_requests=False)).requests(*busy).says() == "Idle"
+
+
+@pytest.mark.parametrize(
+    ("minute", "want"), [(40, "Active RecentlyActive"), (20, "Idle"), (70, "Active RecentlyActive")]
+)
+def test_a_notebook_that_was_used_is_active(minute, want):
+    """A time to come is a clock that is ahead: it counts as now."""
+    world = Signed()
+    world.active_at = at(minute)
+    assert world.says() == want
+    world.active_at, world.signs.told["ml", "w-0"] = None, at(minute)
+    assert world.says() == want
+
+
+def test_zero_requests_are_known_only_where_every_pod_shows_them_all_the_time():
+    assert request_doubt(Signed().requests(*values(0.0)).gang(), 1800) == ""
+    assert "no series" in request_doubt(World().pod().device().gang(), 1800)
+    assert "pod w-0 has no series" in request_doubt(Signed().gang(), 1800)
+    assert "pod w-1" in request_doubt(Signed().requests(*values(0.0)).pod("w-1").gang(), 1800)
+    ended = values(0.0, *((minute, None) for minute in range(54, 61)))
+    assert "are not there" in request_doubt(Signed().requests(*ended).gang(), 1800)
+    begun = values(0.0, *((minute, None) for minute in range(40)))
+    assert "are not there" in request_doubt(Signed().requests(*begun).gang(), 1800)
+
+
+def test_the_series_that_a_workload_names_stands_for_all_its_pods():
+    world = Signed().pod("w-1")
+    world.line(world.signs.of_workloads.setdefault(KEY, Line()), tuple(values(0.0)), 0)
+    assert request_doubt(world.gang(), 1800) == ""
+    world.signs.problems[KEY] = "the series x that it names is not in the chart value metrics.allowed"
+    assert "metrics.allowed" in request_doubt(world.gang(), 1800)
+
+
+SAMPLES = st.dictionaries(st.integers(0, 40), st.sampled_from([0.0, 1.0, 5.0, 5.0, 90.0]), min_size=1)
+
+
+@given(SAMPLES, st.randoms(use_true_random=False), st.integers(0, 40), st.sampled_from([0.0, 4.0, 5.0]))
+def test_a_line_is_a_function_of_its_samples_in_any_order(samples, random, start, limit):
+    line, order = Line(), [*samples, *list(samples)[:3]]
+    random.shuffle(order)
+    for minute in order:
+        line.take(at(minute), samples[minute], MINUTE)
+    above = [minute for minute, value in samples.items() if value > limit]
+    assert line.last_above(limit) == (at(max(above)) if above else NEVER)
+    later = [value for minute, value in samples.items() if minute > start]
+    assert line.peak(at(start)) == (max(later) if later else None)
+    times = sorted(samples)
+    gaps = [(one, other) for one, other in pairwise(times) if other - one > 1]
+    assert line.gaps == tuple(at(minute) for gap in gaps for minute in gap)
+
+
+@given(
+    st.dictionaries(st.integers(0, 60), st.sampled_from([0.0, 15.0, 25.0, None])),
+    st.dictionaries(st.integers(0, 60), st.sampled_from([0.0, 1.0, None])),
+    st.sampled_from([None, 20, 45]),
+)
+def test_signs_never_make_anything_idle_that_was_not(cpu, requests, active):
+    world = Signed()
+    before = world.says()
+    world.cpu(*values(0.0, *cpu.items())).requests(*values(0.0, *requests.items()))
+    world.active_at = None if active is None else at(active)
+    found = world.says()
+    assert before == "Idle"
+    if found == "Idle":
+        assert not [minute for minute, value in cpu.items() if minute > 30 and (value or 0) > 20]
+        assert not [minute for minute, value in requests.items() if minute > 30 and value]
+        assert active is None or active <= 30
+
+
+def test_the_newest_sign_of_work_holds_until_the_next_is_due():
+    """Signs come once a minute, and a span may be short: what works at the last look works."""
+    short = IdleRule(660, 600, 0, 660)
+    assert Signed(short).cpu(*values(3.0, (59, 50.0))[:60]).says(at=60.9) == "Active CPUActive"
+    assert Signed(short).cpu(*values(50.0)[:57]).says(at=60) == "Idle"
+    assert Signed(short).requests(*values(0.0, (59, 1.0))[:60]).says(at=60.9) == "Active RequestsServed"
+
+
+def test_a_span_shorter_than_a_reading_of_requests_knows_nothing_of_them():
+    world = Signed().requests(*values(0.0))
+    assert "too short" in request_doubt(world.gang(), 30)
+    assert request_doubt(world.gang(), 120) == ""

@@ -1,13 +1,13 @@
 """Gather: everything one workload's decision looks at, joined once per tick."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
 from ebbtide.core.decision import Judgement
 from ebbtide.core.facts import Archive, Facts, Memo
 from ebbtide.core.governing import Governing
-from ebbtide.core.intent import Word, clock_floor, word
+from ebbtide.core.intent import NOTHING, Word, clock_floor, word
 from ebbtide.core.snapshot import Snapshot
 from ebbtide.core.verdict import Gang, IdleRule, judge
 from ebbtide.core.workload import Instant, Namespace, Pod, StoredCondition, Target, Workload
@@ -62,16 +62,15 @@ class Gatherer:
         self._snapshot = snapshot
         self._archive = Archive(snapshot, before)
 
-    def memo(self) -> Memo:
-        """What the next tick may take over."""
-        return self._archive.memo()
+    def memo(self, passed: Mapping[str, Facts]) -> Memo:
+        """What the next tick may take over. `passed`: see Memo."""
+        return self._archive.memo(passed)
 
     def situation(self, workload: Workload) -> Situation:
         """Everything about one workload now."""
         snapshot, facts = self._snapshot, self._archive.facts(workload)
         rules, target = facts.rules, workload.target
-        said = word(workload.intent, workload.memory, snapshot.now, rules.allowance)
-        floor = clock_floor(workload.intent, workload.memory, said, snapshot.now)
+        said, floor = (NOTHING, None) if facts.silent else _word(facts, snapshot.now)
         gang = self._gang(facts, floor)
         return Situation(
             now=snapshot.now,
@@ -102,6 +101,13 @@ class Gatherer:
             interval_seconds=snapshot.settings.sample_interval_seconds,
             clock_floor=floor,
         )
+
+
+def _word(facts: Facts, now: Instant) -> tuple[Word, Instant | None]:
+    """The human's word in force, and where the idle clock starts after the last one."""
+    workload = facts.workload
+    said = word(workload.intent, workload.memory, now, facts.rules.allowance)
+    return said, clock_floor(workload.intent, workload.memory, said, now)
 
 
 def _is_changed(workload: Workload) -> bool:

@@ -13,8 +13,8 @@ EXAMPLE = HERE / "idle-trainer-is-paused.yaml"
 PROGRAM = "from ebbtide.cli.main import run; run()"
 
 
-def simulate(*arguments: str, seed: str = "0") -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONHASHSEED": seed, "COLUMNS": "120"}
+def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "120"}
     return subprocess.run(
         [sys.executable, "-c", PROGRAM, "simulate", *arguments],
         cwd=HERE, capture_output=True, text=True, check=False, env=environment,
@@ -45,15 +45,3 @@ def test_its_figures_are_those_of_the_contract() -> None:
     assert [(it["time"], it["reason"], it["failed"]) for it in pauses] == [("2026-03-02T09:10:00Z", "GPUIdle", False)]
     assert all(it["passed"] for it in recorded["expectations"])
     assert list(recorded) == ["scenario", "start", "end", "actions", "verdicts", "costs", "expectations"]
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["17-a-gang-is-judged-as-one.yaml", "22-an-adopted-deployment.yaml", "25-limits-pause-the-longest-idle-first.yaml"],
-)
-def test_the_same_file_gives_the_same_bytes_whatever_the_order_of_sets(name: str) -> None:
-    path = str(HERE.parents[2] / "examples" / "scenarios" / name)
-    one, other = (simulate("-f", path, "-o", "json", seed=seed) for seed in ("1", "4242"))
-    assert one.returncode in {0, 1}
-    assert one.stdout == other.stdout
-    assert one.stdout.startswith("[")

@@ -26,3 +26,10 @@ def test_the_same_file_gives_the_same_bytes_whatever_the_order_of_sets(name: str
     assert one.returncode in {0, 1}
     assert one.stdout == other.stdout
     assert one.stdout.startswith("[")
+
+
+def test_the_program_prints_what_is_recorded() -> None:
+    folder = Path(__file__).parents[2] / "golden" / "sim"
+    found = simulate(folder / "idle-trainer-is-paused.yaml", "0")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout == (folder / "idle-trainer-is-paused.json").read_text(encoding="utf-8")

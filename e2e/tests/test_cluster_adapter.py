@@ -212,17 +212,11 @@ async def test_the_stores_show_what_is_there_and_follow_it(crds: Plane, operator
         await eventually(lambda: there.workload(namespace) is None, "the deletion")
 
 
-async def test_the_operators_permissions_are_enough_and_not_one_is_missing(crds: Plane, operator: Path) -> None:
+async def test_the_operator_may_read_what_it_checks_at_its_start(operator: Path) -> None:
     async with await connect(kubeconfig=str(operator)) as client:
         assert await missing_for_operator(client) == []
         findings = await preflight(client, namespace=OPERATIONS)
     assert [one for one in findings if not one.ok] == []
-    nobody = crds.user_kubeconfig("nobody-at-all")
-    async with await connect(kubeconfig=str(nobody)) as client:
-        denied = {one.name: one for one in await preflight(client, namespace=OPERATIONS) if not one.ok}
-    assert len([name for name in denied if name.startswith("permission ")]) == (
-        len(rbac.CLUSTER) + len(rbac.KINDS) + len(rbac.NAMESPACE)
-    )
 
 
 async def test_stores_come_back_after_the_api_server_was_killed(crds: Plane, operator: Path, namespace: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from time import perf_counter
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from zlib import crc32
 
 import structlog
@@ -25,7 +25,7 @@ from ebbtide.core.plan import plan
 from ebbtide.core.reason import Reason
 from ebbtide.core.settings import Settings
 from ebbtide.core.snapshot import ClusterState, MetricsHealth, Snapshot
-from ebbtide.core.status import REFRESH_SECONDS, fingerprint, is_borne_out, outline, workload_status
+from ebbtide.core.status import REFRESH_SECONDS, Outline, fingerprint, is_borne_out, workload_status
 from ebbtide.core.tidings import Patience
 from ebbtide.core.workload import Instant
 from ebbtide.ports import (
@@ -100,6 +100,20 @@ class Acted:
         return None
 
 
+class Told(NamedTuple):
+    """All that the comparison of a status with what is stored depended on."""
+
+    outline: Outline
+    done: frozenset[Verb]
+    problem: Problem | None
+    waiting: bool
+
+    def holds(self, acted: Acted, *, waiting: bool) -> bool:
+        """The comparison would end the same."""
+        same = self.waiting == waiting and self.done == acted.done and self.problem == acted.problem
+        return same and self.outline.tells_of(acted.decision)
+
+
 class Engine:
     """One loop for the whole fleet. Everything that matters lives on the API server; this can die at any instant."""
 
@@ -124,7 +138,7 @@ class Engine:
         self._shares: deque[tuple[Instant, float]] = deque()
         self._health = MetricsHealth(up=False)
         self._patience = Patience()
-        self._settled: dict[str, tuple[object, ...]] = {}
+        self._settled: dict[str, Told] = {}
         self._object_writes: dict[str, Instant] = {}
         self.last_tick_at: Instant | None = None
 
@@ -172,8 +186,7 @@ class Engine:
         await self._open_breaker(planned.fleet)
         self._patience.look(planned.decisions, planned.now)
         acted = await _bounded(self._execute_all(decision) for decision in planned.decisions if decision.actions)
-        acted_on = {each.decision.workload for each in acted}
-        others = (Acted(decision) for decision in planned.decisions if decision.workload not in acted_on)
+        others = (Acted(decision) for decision in planned.decisions if not decision.actions)
         untold = islice((each for each in others if not self._is_settled(each)), MOST_TOLD)
         outcomes = await _bounded(self._tell(each) for each in chain(acted, untold))
         objects = await self._write_objects(planned, state)
@@ -235,8 +248,10 @@ class Engine:
 
     def _is_settled(self, acted: Acted) -> bool:
         """Cheap: nothing that status tells has changed since it was last compared with what is stored."""
-        uid = acted.decision.ruled.situation.workload.uid
-        return self._settled.get(uid) == self._seen(acted) and not self._needs_refresh(acted.decision)
+        decision = acted.decision
+        told = self._settled.get(decision.ruled.situation.workload.uid)
+        same = told is not None and told.holds(acted, waiting=waits(decision, self._health))
+        return same and not self._needs_refresh(decision)
 
     def _due_status(self, acted: Acted) -> StatusWrite | None:
         """The status to write, or None when what is stored says the same already."""
@@ -251,15 +266,10 @@ class Engine:
             return None
         news = as_before(status, workload.memory) if waits(acted.decision, self._health) else status
         if fingerprint(news) == workload.memory.fingerprint and not self._needs_refresh(acted.decision):
-            self._settled[workload.uid] = self._seen(acted)
+            waiting = waits(acted.decision, self._health)
+            self._settled[workload.uid] = Told(Outline.of(acted.decision), acted.done, acted.problem, waiting)
             return None
         return StatusWrite(told_on.kind, workload.key.namespace, told_on.name, told_on.uid, status)
-
-    def _seen(self, acted: Acted) -> tuple[object, ...]:
-        """All that the comparison of its status with what is stored depends on."""
-        fingerprinted = acted.decision.ruled.situation.workload.memory.fingerprint
-        waiting = waits(acted.decision, self._health)
-        return (*outline(acted.decision), acted.done, acted.problem, fingerprinted, waiting)
 
     def _needs_refresh(self, decision: Decision) -> bool:
         """Growing numbers are written hourly, spread over ten minutes by UID."""

@@ -12,7 +12,7 @@ from ebbtide.core.breaker import IDLE_REASONS
 from ebbtide.core.decision import Action, Decision, Verb
 from ebbtide.core.evidence import EvidenceBook
 from ebbtide.core.idle import IDLE_VERDICTS
-from ebbtide.core.intent import Wish
+from ebbtide.core.intent import NOTHING, Allowance, Wish, clock_floor, is_silent, remembered, word
 from ebbtide.core.plan import plan
 from ebbtide.core.reason import Reason
 from ebbtide.core.settings import Safety
@@ -323,6 +323,30 @@ def test_what_an_earlier_plan_knew_decides_nothing(
     alone, taken_over = plan(second), plan(second, plan(first).memo)
     assert taken_over == alone
     assert plan(second, taken_over.memo) == alone
+
+
+@given(worlds(), worlds(), st.sampled_from([0, 30, 700, 1800, 4 * HOUR, 25 * HOUR]))
+@profile(max_examples=300, deadline=None)
+def test_an_unchanged_cluster_is_judged_anew_at_every_tick(first: Snapshot, second: Snapshot, later: int) -> None:
+    second = replace(second, cluster=first.cluster, now=first.now + later)
+    assert plan(second, plan(first).memo) == plan(second)
+
+
+@given(INTENTS, st.one_of(st.none(), PAST), st.sampled_from(["", "Running", "Lever"]), st.booleans(), MOMENTS)
+@profile(max_examples=300, deadline=None)
+def test_where_nobody_spoke_there_is_no_word_at_any_time(
+    intent: Intent, until: int | None, request: str, never: bool, at: int | None
+) -> None:
+    allowance, memory, now = Allowance(never), Memory(override_until=until, override_request=request), at or NOW
+    if is_silent(intent, memory, allowance):
+        said = word(intent, memory, now, allowance)
+        assert (said, clock_floor(intent, memory, said, now)) == (NOTHING, None)
+        assert remembered(intent, memory, said, None) == (None, "")
+
+
+def test_most_of_a_fleet_is_silent() -> None:
+    assert is_silent(Intent(), Memory())
+    assert is_silent(Intent(policy_name="CostPolicy/batch"), Memory(warned_at=NOW))
 
 
 @given(worlds())

@@ -44,13 +44,14 @@ def scoped(*, everywhere: bool = False) -> Callable[[Command], Command]:
 
 def output(*formats: str) -> Callable[[Command], Command]:
     """Adds -o with these formats; the first is the default."""
+    objects = "; json and yaml give the API objects" if "yaml" in formats else ""
     return click.option(
         "-o",
         "--output",
         type=click.Choice(formats),
         default=formats[0],
         show_default=True,
-        help="How the result is written; json and yaml give the API objects.",
+        help=f"How the result is written{objects}.",
     )
 
 

@@ -1,18 +1,11 @@
 """Whether the cluster is fit for the operator: each check with its remedy. Used at start and by `ebbtide check`."""
 
-import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import chain
-from typing import Final
 
-from ebbtide.cluster import rbac
 from ebbtide.cluster.client import Client
-from ebbtide.cluster.rbac import Permission
+from ebbtide.cluster.rbac import LEASE_NAME
 from ebbtide.objects.errors import ApiError
-from ebbtide.objects.resources import ACCESS_REVIEWS, LEASES, OWN, TRAINING_JOBS
-
-_AT_ONCE: Final = 8
+from ebbtide.objects.resources import LEASES, OWN, TRAINING_JOBS
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +17,12 @@ class Finding:
     message: str
 
 
-async def preflight(
-    client: Client, *, namespace: str, lease_name: str = rbac.LEASE_NAME, permissions: bool = True
-) -> list[Finding]:
-    """All checks, in the order in which they would bite. With `permissions`: may the caller do the operator's work."""
+async def preflight(client: Client, *, namespace: str, lease_name: str = LEASE_NAME) -> list[Finding]:
+    """All checks, in the order in which they would bite."""
     reachable = await _reachable(client)
     if not reachable.ok:
         return [reachable]
-    found = [reachable, *await _kinds_served(client), await _lease(client, namespace, lease_name)]
-    if permissions:
-        found += await _permissions(client, (*rbac.CLUSTER, *chain.from_iterable(rbac.KINDS.values())), "")
-        found += await _permissions(client, rbac.NAMESPACE, namespace)
-    return found
+    return [reachable, *await _kinds_served(client), await _lease(client, namespace, lease_name)]
 
 
 async def missing_for_operator(client: Client) -> list[str]:
@@ -84,45 +71,3 @@ async def _lease(client: Client, namespace: str, name: str) -> Finding:
         remedy = "install the chart in that namespace, which ships it" if error.not_found else error.message
         return Finding(title, ok=False, message=f"cannot be read: {remedy}")
     return Finding(title, ok=True, message="is there")
-
-
-async def _permissions(client: Client, rows: Iterable[Permission], namespace: str) -> list[Finding]:
-    turn = asyncio.Semaphore(_AT_ONCE)
-
-    async def one(row: Permission) -> Finding:
-        async with turn:
-            return await _permission(client, row, namespace)
-
-    return list(await asyncio.gather(*(one(row) for row in rows)))
-
-
-async def _permission(client: Client, row: Permission, namespace: str) -> Finding:
-    name = f"{row.resource}.{row.group}" if row.group else row.resource
-    title = f"permission {', '.join(row.verbs)} {name}"
-    try:
-        missing = [verb for verb in row.verbs if not await _allowed(client, row, verb, namespace)]
-    except ApiError as error:
-        return Finding(title, ok=False, message=f"cannot be asked: {error.message}")
-    if not missing:
-        return Finding(title, ok=True, message=row.why)
-    message = f"may not {', '.join(missing)}: needed for {row.why}; install the chart with rbac.create=true"
-    return Finding(title, ok=False, message=message)
-
-
-async def _allowed(client: Client, row: Permission, verb: str, namespace: str) -> bool:
-    resource, _, subresource = row.resource.partition("/")
-    wanted = {
-        "group": row.group,
-        "resource": resource,
-        "subresource": subresource,
-        "name": row.name,
-        "namespace": namespace,
-        "verb": verb,
-    }
-    body = {
-        "apiVersion": ACCESS_REVIEWS.api_version,
-        "kind": ACCESS_REVIEWS.kind,
-        "spec": {"resourceAttributes": {key: value for key, value in wanted.items() if value}},
-    }
-    answer = await client.create(ACCESS_REVIEWS, "", body, manager="ebbtide")
-    return bool(answer.get("status", {}).get("allowed"))

@@ -58,7 +58,7 @@ def rationed(decisions: Iterable[Decision]) -> Iterator[Decision]:
     """At most a round of housekeeping, so that nobody waits for a fleet that is adopted all at once."""
     left = ROUND
     for decision in decisions:
-        chores = sum(_writes(action) for action in decision.actions)
+        chores = sum(_writes(action) for action in decision.actions) if decision.actions else 0
         if chores > left:
             kept = tuple(action for action in decision.actions if action.verb not in HOUSEKEEPING)
             yield changed(decision, actions=kept)

@@ -31,4 +31,4 @@ def busy_now(gang: Gang) -> Instant | None:
 
 def span_if_used(gang: Gang) -> float:
     """The judged span, in seconds, of a gang with a busy sample since Ready whose rule asks for no memory held."""
-    return max(gang.rule.span(gang.rule.after_seconds), gang.interval_seconds)
+    return max(gang.rule.span_if_used, gang.interval_seconds)

@@ -92,6 +92,8 @@ class Limits:
 def idle_paused_recently(workload: Workload, now: Instant) -> bool:
     """Paused for idleness within the rolling hour, still paused or not: rebuilt from what is stored."""
     pause, target = workload.memory.pause, workload.target
+    if pause is None and (target is None or target.restore is None):
+        return False  # so it is for nearly all
     if pause is not None and pause.recent and now - pause.recent[-1] < HOUR:
         return True
     stored = [] if pause is None else [(pause.by, pause.reason, pause.since)]

@@ -15,6 +15,7 @@ from ebbtide.core import attempts
 from ebbtide.core.breaker import IDLE_REASONS
 from ebbtide.core.decision import Action, Actor, Check, Result, Verb
 from ebbtide.core.during_concerns import during_lasts, not_born_during, not_during
+from ebbtide.core.facts import Facts
 from ebbtide.core.idle_concern import idle, idle_trace, steps
 from ebbtide.core.intent import LEVER, Wish
 from ebbtide.core.leaving import leaving, long_enough
@@ -38,13 +39,22 @@ from ebbtide.core.workload import Instant
 Concern: TypeAlias = Callable[[Situation], Ruling | None]
 
 
-def rule(situation: Situation) -> Ruling:
-    """The first concern that hits."""
-    for concern in CHAIN:
+def rule(situation: Situation, passed: Facts | None = None) -> Ruling:
+    """The first concern that hits. `passed`: facts of which an earlier ruling `has_passed`."""
+    for concern in CHAIN if passed is None or not _holds(situation, passed) else AFRESH:
         found = concern(situation)
         if found is not None:
             return found
     raise AssertionError("the last concern always hits")
+
+
+def has_passed(situation: Situation, ruling: Ruling) -> bool:
+    """No lasting concern hit, and none will as long as the facts are the very same."""
+    return ruling.concern == idle.__name__ and situation.facts.silent and not situation.unfresh
+
+
+def _holds(situation: Situation, passed: Facts) -> bool:
+    return situation.facts is passed and not situation.unfresh
 
 
 def trace(situation: Situation, ruling: Ruling) -> tuple[Check, ...]:
@@ -55,7 +65,7 @@ def trace(situation: Situation, ruling: Ruling) -> tuple[Check, ...]:
         if name == ruling.concern:
             checks.append(Check(name, Result.Stop, ruling.reason, ruling.message))
             break
-        checks.append(Check(name, Result.Pass, "", (concern.__doc__ or "").split("\n", 1)[0]))
+        checks.append(_PASSED[name])
     if ruling.concern == idle.__name__:
         checks[-1:] = idle_trace(situation, ruling)
     return tuple(checks)
@@ -212,6 +222,17 @@ CHAIN: tuple[Concern, ...] = (
     not_during,
     idle,
 )
+LASTING: frozenset[Concern] = frozenset(CHAIN) - {idle}
+"""Concerns that pass or hit by what is stored, the human's word and the freshness of the stores alone.
+
+The clock only tells what they say, and when the pause of what is paused ends. A concern that looks at the clock, at
+the evidence or at others does not belong here: it is asked at every tick.
+"""
+AFRESH: tuple[Concern, ...] = tuple(concern for concern in CHAIN if concern not in LASTING)
+_PASSED = {
+    concern.__name__: Check(concern.__name__, Result.Pass, "", (concern.__doc__ or "").split("\n", 1)[0])
+    for concern in CHAIN
+}
 
 
 def _unseen_pods(situation: Situation) -> str:

@@ -67,12 +67,6 @@ class EvidenceBook:
         for at, value in samples:
             fold(signal, at, value)
 
-    def fold_batch(self, signal: Signal, rows: Iterable[tuple[str, str, str, str, Instant, float]]) -> None:
-        """Take in one answer for the whole fleet: rows of (namespace, pod, device, model, at, value)."""
-        device = self._device
-        for namespace, pod, id_, model, at, value in rows:
-            device(namespace, pod, id_, model).fold(signal, at, value)
-
     def forget(self, before: Instant) -> None:
         """Set the retention horizon: windows that start before it can no longer be asked for.
 

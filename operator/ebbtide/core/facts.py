@@ -5,13 +5,13 @@ It is joined anew where one of its sources changed, and taken over from the tick
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ebbtide.api.vocabulary import Permission
 from ebbtide.core.attribution import missing, resolved
 from ebbtide.core.governing import Governing, PolicyIndex
 from ebbtide.core.idle_rule import IdleRule
-from ebbtide.core.intent import Allowance
+from ebbtide.core.intent import Allowance, is_silent
 from ebbtide.core.lineup import Lineup
 from ebbtide.core.pricing import PriceBook, Upkeep
 from ebbtide.core.settings import Settings
@@ -26,6 +26,8 @@ class Rules:
     governing: Governing
     reference: str
     """Kind/name of the governing policy; empty without one."""
+    scope: str
+    """The same with its namespace: unique in the cluster."""
     idle: IdleRule
     allowance: Allowance
     attribution: Attribution
@@ -48,18 +50,23 @@ class Facts:
     lineup: Lineup
     upkeep: Upkeep
     rules: Rules
+    silent: bool
+    """No human asks for anything about it, or has: see `core.intent.is_silent`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memo:
     """What a plan worked out that the next one may take over. All of it follows from its snapshot."""
 
+    cluster: ClusterState
     settings: Settings
     stored: tuple[Policy, ...]
     policies: PolicyIndex
     prices: PriceBook
     facts: Mapping[str, Facts]
     """By UID of the workload."""
+    passed: Mapping[str, Facts] = field(default_factory=dict)
+    """By UID: what every lasting concern (core.concerns) let pass when these were the facts."""
 
 
 class Archive:
@@ -77,10 +84,15 @@ class Archive:
         self._known: Mapping[str, Facts] = {} if before is None else before.facts
         self._idle_rules: dict[int, IdleRule] = {}
         self._rules_by: dict[tuple[object, ...], Rules] = {}
+        same_cluster = before is not None and before.cluster is state
+        self._all_holds = same_cluster and self._same_rules and self._same_prices
         self._found: dict[str, Facts] = {}
 
     def facts(self, workload: Workload) -> Facts:
         """Everything that is stored about one workload."""
+        if self._all_holds and (held := self._known.get(workload.uid)) is not None:
+            self._found[workload.uid] = held
+            return held
         key = workload.key
         known, seen = self._known.get(workload.uid), self._state.pods.get(key, ())
         namespace = self._state.namespaces.get(key.namespace) or Namespace(key.namespace)
@@ -90,15 +102,16 @@ class Archive:
         self._found[workload.uid] = known
         return known
 
-    def memo(self) -> Memo:
+    def memo(self, passed: Mapping[str, Facts]) -> Memo:
         """What the next plan may take over."""
-        return Memo(self._settings, self._stored, self._policies, self._prices, self._found)
+        return Memo(self._state, self._settings, self._stored, self._policies, self._prices, self._found, passed)
 
     def _joined(
         self, workload: Workload, namespace: Namespace, seen: Sequence[Pod], known: Facts | None, *, ours: bool
     ) -> Facts:
         same_pods = known is not None and known.seen == seen
         pods = known.pods if known and same_pods else _shared(seen, [pod for pod in seen if pod.ended_at is None])
+        rules = known.rules if known and ours and self._same_rules else self._rules(workload, namespace)
         return Facts(
             workload=workload,
             namespace=namespace,
@@ -107,7 +120,8 @@ class Archive:
             pods=pods,
             lineup=known.lineup if known and same_pods else Lineup.of(pods),
             upkeep=known.upkeep if known and same_pods and self._same_prices else self._prices.upkeep(pods),
-            rules=known.rules if known and ours and self._same_rules else self._rules(workload, namespace),
+            rules=rules,
+            silent=is_silent(workload.intent, workload.memory, rules.allowance),
         )
 
     def _rules(self, workload: Workload, namespace: Namespace) -> Rules:
@@ -120,7 +134,13 @@ class Archive:
         if found is None:
             idle, allowance = self._idle_rule(policy), _allowance(namespace, policy)
             found = self._rules_by[said] = Rules(
-                governing, governing.reference, idle, allowance, attribution, missing(attribution, policy)
+                governing,
+                governing.reference,
+                governing.reference_in_namespace,
+                idle,
+                allowance,
+                attribution,
+                missing(attribution, policy),
             )
         return found
 

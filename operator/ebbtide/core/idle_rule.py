@@ -31,9 +31,12 @@ class IdleRule:
     """Idle work may be paused although its devices are shared."""
     thresholds: Thresholds = field(init=False)
     """What counts as busy."""
+    span_if_used: float = field(init=False)
+    """The judged look-back of a gang that was used and holds no memory that counts, in seconds."""
 
     def __post_init__(self) -> None:
-        """Worked out once: it is asked for twice per gang and tick."""
+        """Worked out once: both are asked for per gang and tick."""
+        object.__setattr__(self, "span_if_used", self.span(self.after_seconds))
         object.__setattr__(self, "thresholds", thresholds(self.busy_above_percent, self.busy_above_engine_percent))
 
     @classmethod

@@ -51,6 +51,17 @@ NOTHING = Word(Wish.Nothing, None, "", "")
 ALL_ALLOWED = Allowance()
 
 
+def is_silent(intent: Intent, memory: Memory, allowance: Allowance = ALL_ALLOWED) -> bool:
+    """Nobody asks for anything, and nothing is remembered that somebody asked for.
+
+    Then, whatever the time is, `word` is NOTHING, `clock_floor` None and `remembered` (None, ""). So it is for nearly
+    every workload, and a property test compares.
+    """
+    spoken = intent.suspend or intent.override or intent.keep_until is not None or intent.keep_malformed
+    kept = intent.never_pause or allowance.never_pause_namespace or intent.override_until is not None
+    return not (spoken or kept or memory.override_request) and memory.override_until is None
+
+
 def word(intent: Intent, memory: Memory, now: Instant, allowance: Allowance = ALL_ALLOWED) -> Word:
     """The first that holds of: stop, run, keep. An end in the past is no wish any more."""
     candidates = (_stop(intent), _run(intent, memory, now), _lever(memory), _keep(intent, memory, now, allowance))

@@ -1,6 +1,6 @@
 """plan(snapshot): one verdict and one decision for every workload, under the limits of the fleet. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from msgspec import Struct
@@ -9,9 +9,9 @@ from msgspec.structs import replace as changed
 from ebbtide.core import breaker as limits
 from ebbtide.core.adoption import housekeeping, is_shown, rationed
 from ebbtide.core.breaker import Limits, Managed
-from ebbtide.core.concerns import rule
+from ebbtide.core.concerns import has_passed, rule
 from ebbtide.core.decision import Action, Decision, Failure, FleetFinding, Plan, Verb, Verdict
-from ebbtide.core.facts import Memo
+from ebbtide.core.facts import Facts, Memo
 from ebbtide.core.idle import IDLE_VERDICTS
 from ebbtide.core.idle_concern import observe_reason
 from ebbtide.core.intent import remembered
@@ -38,11 +38,12 @@ def plan(snapshot: Snapshot, before: Memo | None = None) -> Plan:
     """Decide about the whole fleet. Same snapshot, same plan, in key order. `before`: the memo of an earlier plan."""
     gatherer = Gatherer(snapshot, before)
     workloads = sorted((it for it in snapshot.cluster.workloads if not it.deleting), key=_place)
-    ruled, failures = _rule_all(gatherer, workloads)
+    ruled, failures = _rule_all(gatherer, workloads, {} if before is None else before.passed)
     finding, allowed = _fleet(snapshot, ruled)
     ruled = _spread_leaving(_limited(ruled, allowed, snapshot.now))
     decisions = rationed(_decision(each) for each in ruled)
-    return Plan(snapshot.now, tuple(decisions), finding, failures, gatherer.memo())
+    passed = {it.situation.workload.uid: it.situation.facts for it in ruled if has_passed(it.situation, it.ruling)}
+    return Plan(snapshot.now, tuple(decisions), finding, failures, gatherer.memo(passed))
 
 
 def _place(workload: Workload) -> tuple[str, str, str]:
@@ -50,14 +51,16 @@ def _place(workload: Workload) -> tuple[str, str, str]:
     return workload.key.namespace, workload.key.kind, workload.key.name
 
 
-def _rule_all(gatherer: Gatherer, workloads: Iterable[Workload]) -> tuple[list[Ruled], tuple[Failure, ...]]:
+def _rule_all(
+    gatherer: Gatherer, workloads: Iterable[Workload], passed: Mapping[str, Facts]
+) -> tuple[list[Ruled], tuple[Failure, ...]]:
     """A workload that cannot be decided about is left alone and told of; the others do not wait for it."""
     ruled, failures = [], []
     for workload in workloads:
         try:
             situation = gatherer.situation(workload)
             if is_shown(situation):
-                ruled.append(Ruled(situation, rule(situation)))
+                ruled.append(Ruled(situation, rule(situation, passed.get(workload.uid))))
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not stop the decisions about everyone else
             failures.append(Failure(workload.key, error))
     return ruled, tuple(failures)
@@ -87,7 +90,7 @@ def _managed(each: Ruled) -> Managed:
     verdict = each.situation.judgement.verdict
     return Managed(
         workload=each.situation.workload,
-        policy=each.situation.governing.reference_in_namespace,
+        policy=each.situation.facts.rules.scope,
         running=bool(each.situation.pods),
         idle=verdict in IDLE_VERDICTS,
         judged=verdict not in _UNJUDGED,
@@ -117,13 +120,16 @@ def _policy_quotas(ruled: list[Ruled], members: list[Managed], now: Instant) -> 
 
 def _limited(ruled: list[Ruled], allowed: Limits, now: Instant) -> list[Ruled]:
     """Idle pauses admitted longest idle first until a limit is reached; the others are refused with its numbers."""
-    due = [each for each in ruled if any(_is_idle_pause(action) for action in each.ruling.actions)]
+    acting = (each for each in ruled if each.ruling.actions)
+    due = [each for each in acting if any(_is_idle_pause(action) for action in each.ruling.actions)]
     refused: dict[int, Ruling] = {}
     for each in sorted(due, key=lambda it: (it.situation.judgement.idle_since or now, it.situation.workload.key)):
         name = each.situation.governing.reference_in_namespace
         no = allowed.admit(each.situation.workload, name, now)
         if no is not None:
             refused[id(each)] = changed(each.ruling, reason=no[0], message=no[1], refused=no[0], actions=())
+    if not refused:
+        return ruled
     return [changed(each, ruling=refused[id(each)]) if id(each) in refused else each for each in ruled]
 
 
@@ -133,16 +139,23 @@ def _is_idle_pause(action: Action) -> bool:
 
 def _spread_leaving(ruled: list[Ruled]) -> list[Ruled]:
     """At most twenty PolicyRemoved resumes a minute; the rest come with the next ticks."""
+    leaving = {id(each) for each in ruled if each.ruling.actions and _leaves(each)}
+    if not leaving:
+        return ruled
     left = LEAVING_PER_MINUTE - sum(_resumed_lately(each.situation) for each in ruled)
     spread = []
     for each in ruled:
-        if any(action.reason is Reason.PolicyRemoved for action in each.ruling.actions):
+        if id(each) in leaving:
             left -= 1
             if left < 0:
                 spread.append(changed(each, ruling=changed(each.ruling, actions=())))
                 continue
         spread.append(each)
     return spread
+
+
+def _leaves(each: Ruled) -> bool:
+    return any(action.reason is Reason.PolicyRemoved for action in each.ruling.actions)
 
 
 def _resumed_lately(situation: Situation) -> bool:
@@ -196,5 +209,7 @@ def _override(situation: Situation, ruling: Ruling) -> tuple[Instant | None, str
     """(until, request) for status.override."""
     if ruling.override is not None:
         return ruling.override
+    if situation.facts.silent:
+        return None, ""
     workload = situation.workload
     return remembered(workload.intent, workload.memory, situation.word, situation.clock_floor)

@@ -1,6 +1,6 @@
 """Gather: everything one workload's decision looks at, joined once per tick."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace as changed
@@ -9,7 +9,7 @@ from ebbtide.core.decision import Judgement, Verdict
 from ebbtide.core.facts import Archive, Facts, Memo
 from ebbtide.core.governing import Governing
 from ebbtide.core.idle import IDLE_VERDICTS
-from ebbtide.core.intent import Word, clock_floor, word
+from ebbtide.core.intent import NOTHING, Word, clock_floor, word
 from ebbtide.core.original import as_left
 from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import Snapshot
@@ -89,9 +89,9 @@ class Gatherer:
         nodes = snapshot.cluster.nodes.values()
         self._sharing_nodes = frozenset(node.name for node in nodes if node.shares_devices)
 
-    def memo(self) -> Memo:
-        """What the next tick may take over."""
-        return self._archive.memo()
+    def memo(self, passed: Mapping[str, Facts]) -> Memo:
+        """What the next tick may take over. `passed`: see Memo."""
+        return self._archive.memo(passed)
 
     def situation(self, workload: Workload) -> Situation:
         """Everything about one workload now."""
@@ -99,8 +99,7 @@ class Gatherer:
         rules, target = facts.rules, workload.target
         if target is not None and workload.memory.pause is not None:
             target = as_left(target, workload.memory, snapshot.now)
-        said = word(workload.intent, workload.memory, snapshot.now, rules.allowance)
-        floor = clock_floor(workload.intent, workload.memory, said, snapshot.now)
+        said, floor = (NOTHING, None) if facts.silent else _word(facts, snapshot.now)
         gang = self._gang(facts, floor)
         return Situation(
             now=snapshot.now,
@@ -149,6 +148,13 @@ def _whole(found: Judgement, workload: Workload, pods: tuple[Pod, ...]) -> Judge
         return found
     said = f"{len(pods)} of its {count(wanted, 'pod')} exist, the others have not been created: see the Events about it"
     return changed(found, verdict=Verdict.Starting, reason=Reason.InGracePeriod, message=said)
+
+
+def _word(facts: Facts, now: Instant) -> tuple[Word, Instant | None]:
+    """The human's word in force, and where the idle clock starts after the last one."""
+    workload = facts.workload
+    said = word(workload.intent, workload.memory, now, facts.rules.allowance)
+    return said, clock_floor(workload.intent, workload.memory, said, now)
 
 
 def _is_changed(workload: Workload) -> bool:

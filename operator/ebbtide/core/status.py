@@ -6,15 +6,19 @@ override, class and prices count; messages, percentages and times of measurement
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import blake2b
 from typing import Any
+
+import msgspec
 
 from ebbtide.core.accrual import accrued, checkpoint_at, loss_now
 from ebbtide.core.attempts import attempts_record
 from ebbtide.core.conditions import Condition, Problem, conditions_of
 from ebbtide.core.decision import Check, Decision, DeviceFinding, Verb, Verdict
 from ebbtide.core.explanation import checks, described
+from ebbtide.core.facts import Facts
 from ebbtide.core.idle import IDLE_VERDICTS, planned_since
 from ebbtide.core.pause_record import pause_record
 from ebbtide.core.situation import Situation
@@ -54,8 +58,7 @@ def fingerprint(status: Mapping[str, Any]) -> str:
         "conditions": sorted(conditions, key=str),
     }
     # A digest, because one is kept for every workload: the text itself has 700 bytes.
-    text = json.dumps(significant, sort_keys=True, separators=(",", ":"))
-    return blake2b(text.encode(), digest_size=16).hexdigest()
+    return blake2b(msgspec.json.encode(significant, order="deterministic"), digest_size=16).hexdigest()
 
 
 def _mapping(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -63,33 +66,62 @@ def _mapping(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def outline(decision: Decision) -> tuple[object, ...]:
-    """A cheap stand-in for the fingerprint of the desired status: equal outlines give equal fingerprints.
+@dataclass(slots=True)
+class Outline:
+    """A cheap stand-in for the fingerprint of the desired status: equal outlines give equal fingerprints."""
 
-    What is stored stands in it as a whole: where nothing was written it is the very object of the tick before.
-    """
-    situation, judgement = decision.ruled.situation, decision.judgement
+    facts: Facts = field(compare=False)
+    """Of which `stored` was last seen to be true: where they are the very same, one look is enough."""
+    stored: tuple[object, ...]
+    said: tuple[object, ...]
+
+    @classmethod
+    def of(cls, decision: Decision) -> "Outline":
+        """What the significant part of its desired status depends on."""
+        situation = decision.ruled.situation
+        return cls(situation.facts, _stored(situation), _said(decision))
+
+    def tells_of(self, decision: Decision) -> bool:
+        """The outline of this decision is equal."""
+        situation = decision.ruled.situation
+        if self.said != _said(decision):
+            return False
+        if self.facts is not situation.facts and self.stored != _stored(situation):
+            return False
+        self.facts = situation.facts
+        return True
+
+
+def _stored(situation: Situation) -> tuple[object, ...]:
+    """A function of the facts. What is stored stands in it as a whole: mostly the very object of the tick before."""
     workload = situation.workload
     return (
         workload.generation,
         workload.spec_hash,
         workload.intent,
+        workload.memory.fingerprint,
         situation.target,
         situation.pods,
         situation.facts.upkeep,
         workload.during,
         workload.during_unusable,
+        situation.governing.reason,
+        situation.facts.rules.reference,
+        situation.reverts,
+    )
+
+
+def _said(decision: Decision) -> tuple[object, ...]:
+    judgement, situation = decision.judgement, decision.ruled.situation
+    return (
         judgement.verdict,
         judgement.reason,
         decision.deciding,
-        decision.policy,
         decision.mode,
         decision.warned_at,
         decision.override,
         decision.refused,
-        None if workload.deadline is None else _deadline_reason(situation),
-        situation.governing.reason,
-        situation.reverts,
+        None if situation.workload.deadline is None else _deadline_reason(situation),
         tuple((action.verb, action.observed) for action in decision.actions) if decision.actions else (),
     )
 

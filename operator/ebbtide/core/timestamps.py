@@ -1,8 +1,12 @@
 """Instants as text: for people, and for the API."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from ebbtide.core.workload import Instant
+
+_STAMPS = 4096
+"""Stamps remembered: one status tells the present moment ten times, and a fleet began in a few hundred seconds."""
 
 
 def stamp(instant: Instant | None) -> str:
@@ -14,7 +18,12 @@ def stamp_seconds(instant: Instant | None) -> str | None:
     """RFC 3339, UTC, whole seconds."""
     if instant is None:
         return None
-    return datetime.fromtimestamp(int(instant), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _seconds(int(instant))
+
+
+@lru_cache(maxsize=_STAMPS)
+def _seconds(whole: int) -> str:
+    return datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def stamp_exact(instant: Instant | None) -> str | None:

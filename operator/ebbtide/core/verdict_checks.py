@@ -3,6 +3,8 @@
 Order and rule: "Idle, exactly" of the API. Each check answers None, or the verdict over the gang with its reason.
 """
 
+from functools import lru_cache
+
 from ebbtide.core.decision import Verdict
 from ebbtide.core.device_window import Window
 from ebbtide.core.reason import Reason
@@ -38,6 +40,7 @@ def _spins(case: Case, window: Window) -> bool:
     return window.begin <= case.tally.edge and is_stalled(window)
 
 
+@lru_cache(maxsize=256)
 def busy_sentence(at: Instant, now: Instant, span: float) -> str:
     """Like "last busy sample at 14:03:30Z, 20 s ago; idle after 50 min without one"."""
     since = f"{clock(at, now)}, {duration(now - at)} ago"

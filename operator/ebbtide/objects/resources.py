@@ -53,9 +53,6 @@ DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
 REPLICA_SETS: Final = Resource("apps", "v1", "replicasets", "ReplicaSet", metadata_only=True)
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 EVENTS: Final = Resource("events.k8s.io", "v1", "events", "Event")
-ACCESS_REVIEWS: Final = Resource(
-    "authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced=False
-)
 TRAINING_JOBS: Final = Resource(GROUP, VERSION, "trainingjobs", "TrainingJob")
 COST_POLICIES: Final = Resource(GROUP, VERSION, "costpolicies", "CostPolicy")
 CLUSTER_COST_POLICIES: Final = Resource(GROUP, VERSION, "clustercostpolicies", "ClusterCostPolicy", namespaced=False)

@@ -1,7 +1,9 @@
 """What a workload does at each scrape, told only when it changes."""
 
 from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from ebbtide.sim.crew import Top
@@ -39,13 +41,8 @@ class Doing:
     """Places whose values differ from those before."""
 
     def __post_init__(self) -> None:
-        last = max(len(self.trace.gpu_percent or ()), len(self.trace.memory_mib or ()))
-        before = self._at(0)
-        for place in range(1, last):
-            here = self._at(place)
-            if here != before:
-                self._turns.append(place)
-            before = here
+        percent, memory = self.trace.gpu_percent or (), self.trace.memory_mib or ()
+        self._turns = sorted({*_turns(percent), *_turns(memory)})
 
     def look(self, scrape: int) -> None:
         """What it shows at this scrape, and until when. To be asked when it is due, and when its pods changed."""
@@ -68,3 +65,9 @@ class Doing:
             percent[min(place, len(percent) - 1)] if percent else None,
             memory[min(place, len(memory) - 1)] if memory else 0.0,
         )
+
+
+def _turns(values: Sequence[Value]) -> Iterator[int]:
+    """Places whose value is another than the one before; of all values of a file, so without a call for each."""
+    pairs = enumerate(pairwise(values), 1)
+    return (place for place, (before, here) in pairs if before is not here and before != here)

@@ -77,6 +77,8 @@ class _Reading:
         self._file, self._folder, self._scenario, self._raw = file, folder, scenario, raw
         self._spec = scenario.spec
         self._uids: dict[Identity, str] = {}
+        self._known: dict[str, tuple[Value, ...]] = {}
+        """Activities by their text: thousands of workloads do a handful of different things."""
 
     def loaded(self) -> Loaded:
         objects = self._objects()
@@ -164,7 +166,7 @@ class _Reading:
     def _values(self, text: str | None, path: str) -> tuple[Value, ...] | None:
         if text is None:
             return None
-        found = values(text, self._file, path)
+        found = self._known[text] = self._known.get(text) or values(text, self._file, path)
         if not found:
             raise Refusal(self._file, path, "write at least one value, for example '0'")
         return found

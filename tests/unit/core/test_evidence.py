@@ -92,9 +92,10 @@ def test_signals_of_one_scrape_share_their_gaps():
     assert device.gaps[0] is device.gaps[1] is device.gaps[4]
 
 
-def test_a_batch_folds_rows_of_the_whole_fleet():
+def test_devices_are_found_by_the_name_of_their_pod():
     evidence = book()
-    evidence.fold_batch(Signal.Engine, [("ml", f"w-{n}", f"GPU-{n}", MODEL, 30.0, 0.5) for n in range(3)])
+    for n in range(3):
+        evidence.fold("ml", f"w-{n}", f"GPU-{n}", MODEL, Signal.Engine, 30.0, 0.5)
     assert len(evidence) == 3
     assert [device.id for device in evidence.devices("ml", "w-2")] == ["GPU-2"]
     assert evidence.devices("ml", "w-9") == ()

@@ -1,10 +1,6 @@
 """What the executor sends, asks and answers. The API server is a stand-in; what it would accept is tested in e2e."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -365,22 +361,3 @@ def test_a_crash_point_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="write NUMBER:before or NUMBER:after"):
         CrashPoint.from_environment({"EBBTIDE_CRASH_AT": text})
     assert CrashPoint.from_environment({}) == CrashPoint()
-
-
-@pytest.mark.parametrize(("point", "want"), [("2:before", "1"), ("2:after", "12")])
-def test_a_crash_point_kills_right_before_or_right_after_its_write(point: str, want: str) -> None:
-    program = """
-import asyncio
-from ebbtide.objects.writing import CrashPoint, Gate, TokenBucket
-class Leader:
-    def may_write(self): return True
-gate = Gate(Leader(), TokenBucket(), CrashPoint.from_environment())
-async def write(text): print(text, end="", flush=True)
-async def main():
-    for text in "123": await gate.send(lambda: write(text))
-asyncio.run(main())
-"""
-    environment = {**os.environ, "EBBTIDE_CRASH_AT": point}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert done.stdout == want

@@ -51,7 +51,7 @@ def command(environment: Environment, /, scope: Scope, output: str, **source: An
 
 
 async def _of_cluster(client: Client, namespace: str, now: float) -> tuple[Installation, list[Line]]:
-    basics = await preflight(client, namespace=namespace, lease_name=LEASE, permissions=False)
+    basics = await preflight(client, namespace=namespace, lease_name=LEASE)
     lines = [(ok if one.ok else failed)(one.name, one.message) for one in basics]
     if not basics[0].ok:  # nothing else can be asked
         return Installation(), lines

@@ -222,7 +222,34 @@ CHAIN: tuple[Concern, ...] = (
     not_during,
     idle,
 )
-LASTING: frozenset[Concern] = frozenset(CHAIN) - {idle}
+LASTING: frozenset[Concern] = frozenset(
+    {
+        finished,
+        unreadable,
+        name_free,
+        template_usable,
+        not_held,
+        unprotected,
+        supported,
+        unqueued,
+        restore_current,
+        human_stop,
+        lever_untouched,
+        no_conflict,
+        human_run,
+        lever_ours,
+        not_born_during,
+        created,
+        human_pause_over,
+        during_lasts,
+        policy_stays,
+        not_paused,
+        admitted,
+        no_veto,
+        gate,
+        not_during,
+    }
+)
 """Concerns that pass or hit by what is stored, the human's word and the freshness of the stores alone.
 
 The clock only tells what they say, and when the pause of what is paused ends. A concern that looks at the clock, at

@@ -243,6 +243,7 @@ def test_release_gives_back_what_runs_through_kueue(lab: Lab) -> None:
     lab.it.operator.stop()
     lab.it.ebbtide("release", "-n", LAB)
     lab.wait_active("Job", "released")
+    assert lab.get("Job", "released", LAB)["metadata"]["annotations"]["ebbtide.dev/override"] == "Running"
     lab.it.wait("it to run", lambda: lab.is_admitted("Job", "released"), 30)
     lab.it.run_operator()
 

@@ -7,6 +7,7 @@ downscaler (stops what runs, and notes what it was). Each writes as a user of it
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final, Self, TypeAlias
 
 import pytest
@@ -110,8 +111,8 @@ class Arena(World):
         """How often the operator scaled a Deployment to 0."""
         return self.levers("Deployment", name, ARENA).count(0)
 
-    def wait_stops(self, name: str, count: int) -> None:
-        self.it.wait(f"stop {count} of {name}", lambda: self.stops(name) == count, 90)
+    def has_stopped(self, name: str, times: int) -> bool:
+        return self.stops(name) == times
 
     def condition(self, name: str, of: str) -> tuple[str, str]:
         conditions = self.adopted("Deployment", name, ARENA).get("status", {}).get("conditions", ())
@@ -216,7 +217,7 @@ def test_a_policy_tries_three_times_against_argo_cd_and_stops(arena: Arena, name
     arena.it.apply(deployment(name, ARENA, replicas=2))
     with arena.stand_in("argocd", "Deployment", name, act):
         for attempt in range(1, MOST):
-            arena.wait_stops(name, attempt)
+            arena.it.wait(f"pause {attempt}", partial(arena.has_stopped, name, attempt), 90)
             arena.wait_reason("Deployment", name, "ResumedByUser", ARENA)
             arena.four_hours_pass(name)
         arena.wait_reason("Deployment", name, "ConflictingController", ARENA, 90)

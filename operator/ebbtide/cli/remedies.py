@@ -27,7 +27,7 @@ REMEDIES: Final = {
         "--breaker`."
     ),
     Reason.ConflictingController: (
-        "Something keeps undoing what was done: find who moves the lever; change the spec, policy or request."
+        "Something keeps undoing it: find who moves the lever, then change the spec, the policy or your request."
     ),
     Reason.TooManyPauses: "A limit on pauses is reached: see limits in the policy and safety in the chart's values.",
     Reason.MinimumRunTime: "It resumed a short while ago: limits.minimumRunSeconds must pass first.",

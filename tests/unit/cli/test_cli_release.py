@@ -95,6 +95,45 @@ def test_the_job_of_a_training_job_runs_after_its_owner_was_told():
     assert api.created[0]["regarding"]["kind"] == "TrainingJob"
 
 
+def queued(job_name):
+    """Kueue's Workload of a Job, paused by Ebbtide."""
+    fields = [{"path": "/spec/active", "was": True, "set": False}]
+    name = f"job-{job_name}-1"
+    owner = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "name": job_name,
+        "uid": f"uid-Job-{job_name}",
+        "controller": True,
+    }
+    words = {"ebbtide.dev/restore": original(name, kind="Workload", fields=fields)}
+    meta = {"name": name, "namespace": "vision", "annotations": words, "ownerReferences": [owner]}
+    return {"kind": "Workload", "apiVersion": "kueue.x-k8s.io/v1beta2", "metadata": meta, "spec": {"active": False}}
+
+
+def test_what_runs_through_kueue_goes_back_into_its_queue_and_the_word_stands_on_the_job():
+    api = MemoryApi().put(job("a"), queued("a"))
+    assert "job/a in vision: released, paused 2 h ago by Policy (GPUIdle)" in release(api).err
+    entry = stored(api, "job-a-1", "Workload")
+    assert entry["spec"] == {"active": True}
+    assert annotations(api, "job-a-1", "Workload") == {}
+    assert annotations(api, "a") == RUN
+    assert stored(api, "a")["spec"]["suspend"] is True, "that is Kueue's"
+    assert api.created[0]["regarding"]["name"] == "a"
+
+
+def test_a_training_job_in_a_queue_is_told_and_its_own_switch_stays():
+    mine = training_job("a", status={"jobName": "a"})
+    api = MemoryApi().put(job("a", owners=of("a")), queued("a"), mine)
+    assert "trainingjob/a in vision: released" in release(api).err
+    assert annotations(api, "a", "TrainingJob") == RUN
+    api = MemoryApi().put(
+        job("a", owners=of("a")), queued("a"), training_job("a", status={"jobName": "a"}, suspend=True)
+    )
+    release(api)
+    assert stored(api, "job-a-1", "Workload")["spec"] == {"active": False}
+
+
 def test_what_is_held_before_its_start_starts():
     held = job("a", annotations={"ebbtide.dev/hold": "true"}, owners=CRON)
     api = MemoryApi().put(held)

@@ -16,7 +16,7 @@ from ebbtide.objects.levers.kinds import lever_of
 from ebbtide.objects.levers.kueue_workload import KUEUE_WORKLOAD
 from ebbtide.objects.levers.patches import Note
 from ebbtide.objects.queueing import Entry, entry_decoder, queued
-from ebbtide.objects.training_job import QUEUE_LABEL
+from ebbtide.objects.training_job import QUEUE_LABEL, Owned, owned
 from ebbtide.objects.views_job import decode_job
 from tests.adopted import foreign_job, web
 from tests.builders import NOW, decide, job, policy, verbs, workload
@@ -184,3 +184,19 @@ def test_job_status_is_still_the_job_s(suspended: bool) -> None:
     found = queued(own, entry())
     assert found.target is not None
     assert (found.target.active, found.target.ready) == (3, 2)
+
+
+def test_the_job_of_a_training_job_in_a_queue_is_created_without_a_word_about_suspend() -> None:
+    document = {
+        "apiVersion": "ebbtide.dev/v1alpha1",
+        "kind": "TrainingJob",
+        "metadata": {"name": "train", "namespace": "vision", "uid": "u"},
+        "spec": {"queue": {"name": "research"}, "template": {"spec": {"containers": [{"name": "c", "image": "x"}]}}},
+    }
+    made = owned(document, {}, None)
+    assert isinstance(made, Owned)
+    assert "suspend" not in made.job["spec"]
+    assert made.job["metadata"]["labels"][QUEUE_LABEL] == "research"
+    plain = owned({**document, "spec": {"template": document["spec"]["template"]}}, {}, None)
+    assert isinstance(plain, Owned)
+    assert plain.job["spec"]["suspend"] is False

@@ -101,7 +101,7 @@ async def _heads(client: Pages, resource: Resource, namespace: str) -> list[msgs
 
 async def _find_owners(client: Pages, findings: Findings, namespace: str) -> None:
     """Joins each Job with its TrainingJob: there stand its deadline and its owner's own switch."""
-    wanted = {one.controller_uid for one in findings.items if one.controller_uid}
+    wanted = {mark for one in findings.items for mark in _marks(one)}
     if not wanted:
         return
     try:
@@ -109,11 +109,25 @@ async def _find_owners(client: Pages, findings: Findings, namespace: str) -> Non
     except ApiError as error:
         if error.status == _FORBIDDEN:
             findings.unseen.append(f"{TRAINING_JOBS.full_name}: {error.message}")
-            findings.items = [replace(one, problem=_UNKNOWN) if one.controller_uid else one for one in findings.items]
+            findings.items = [replace(one, problem=_UNKNOWN) if _marks(one) else one for one in findings.items]
         elif not error.not_found:
             raise
         return
-    findings.items = [one.owned_by(owners.get(one.controller_uid)) for one in findings.items]
+    findings.items = [
+        one.owned_by(next((owners[mark] for mark in _marks(one) if mark in owners), one.owner))
+        for one in findings.items
+    ]
+
+
+def _marks(one: Stopped) -> tuple[str, ...]:
+    """By what its TrainingJob is found: the UID of its controller, or the name of the Job whose lever it carries."""
+    return tuple(filter(None, (one.controller_uid, f"{one.namespace}/{one.job}" if one.job else "")))
+
+
+def _job_of(owner: Object) -> str:
+    """Namespace and name of the Job that it told to be its own; empty: none yet."""
+    name = (owner.get("status") or {}).get("jobName", "")
+    return f"{owner['metadata'].get('namespace', '')}/{name}" if name else ""
 
 
 async def _owners(client: Pages, wanted: set[str], namespace: str) -> Mapping[str, Object]:
@@ -121,6 +135,6 @@ async def _owners(client: Pages, wanted: set[str], namespace: str) -> Mapping[st
     async for page in client.list_pages(TRAINING_JOBS, namespace=namespace):
         for raw in msgspec.json.decode(page.body, type=_Items).items:
             uid = msgspec.json.decode(raw, type=_Head).metadata.uid
-            if uid in wanted:
-                owners[uid] = {"kind": TRAINING_JOBS.kind, **msgspec.json.decode(raw, type=dict[str, Any])}
+            owner = {"kind": TRAINING_JOBS.kind, **msgspec.json.decode(raw, type=dict[str, Any])}
+            owners.update((mark, owner) for mark in (uid, _job_of(owner)) if mark in wanted)
     return owners

@@ -53,9 +53,9 @@ class Stopped:
     annotations: Mapping[str, str] | None = None
     controller_uid: str = ""
     owner: Object | None = None
-    """The object of one of our kinds that controls it."""
-    carried: str = ""
-    """KIND/NAME of the workload, where this object only carries its lever."""
+    """The object of one of our kinds that controls it, or the job whose lever it carries, as far as it is known."""
+    job: str = ""
+    """Name of the Job whose lever it carries, which may be a TrainingJob's."""
     served: Resource | None = None
     """Where it was found, which may be in an older version; None: where its lever says."""
 
@@ -64,7 +64,7 @@ class Stopped:
         """KIND/NAME of the workload: of the owner where that is one of ours."""
         if self.owner is not None:
             return f"{self.owner['kind'].lower()}/{self.owner['metadata']['name']}"
-        return self.carried or f"{self.lever.resource.kind.lower()}/{self.name}"
+        return f"{self.lever.resource.kind.lower()}/{self.name}"
 
     @property
     def resource(self) -> Resource:
@@ -97,8 +97,9 @@ def stopped(document: Mapping[str, Any], lever: Lever) -> Stopped | None:
     found = Stopped(
         lever, meta.get("namespace", ""), meta["name"], meta["uid"], State.Paused, annotations=annotations,
         controller_uid=controller.uid if controller and patches.is_ours(document) else "",
-        carried=f"{controller.kind.lower()}/{controller.name}" if controller and lever is KUEUE_WORKLOAD else "",
     )  # fmt: skip
+    if controller and lever is KUEUE_WORKLOAD:
+        found = _carrying(found, controller)
     stored = restore.read(annotations, lever.resource.kind, meta["name"])
     if stored is None:
         return _held(found, document)
@@ -129,6 +130,14 @@ def _unusable(found: Stopped, stored: Unusable, document: Mapping[str, Any]) -> 
     if not is_stopped(document, found.lever):
         return None
     return replace(found, problem=f"{stored.message}: its original must be put back by hand")
+
+
+def _carrying(found: Stopped, job: Owner) -> Stopped:
+    """Kueue's Workload is its job's."""
+    is_job = job.kind == JOBS.kind and job.api_version == JOBS.api_version
+    meta = {"name": job.name, "namespace": found.namespace, "uid": job.uid}
+    known = {"apiVersion": job.api_version, "kind": job.kind, "metadata": meta}
+    return replace(found, job=job.name if is_job else "", owner=known)
 
 
 def _controller(meta: Mapping[str, Any]) -> Owner | None:

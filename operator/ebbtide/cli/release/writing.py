@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from ebbtide.api import labels as keys
+from ebbtide.cli.environment import Object
 from ebbtide.cli.release.stopped import State, Stopped, stopped
 from ebbtide.core.intent import RUNNING, RUNNING_SECONDS
 from ebbtide.core.reason import Reason
@@ -16,10 +17,12 @@ from ebbtide.objects.api_server import ApiServer
 from ebbtide.objects.errors import ApiError
 from ebbtide.objects.events import event
 from ebbtide.objects.levers import patches
+from ebbtide.objects.levers.kinds import kind_of
+from ebbtide.objects.levers.kueue_workload import KUEUE_WORKLOAD
 from ebbtide.objects.levers.lever import Lever
 from ebbtide.objects.levers.patches import Step
 from ebbtide.objects.patching import MANAGER, Patching
-from ebbtide.objects.resources import BY_KIND, EVENTS
+from ebbtide.objects.resources import BY_KIND, EVENTS, Resource
 from ebbtide.objects.views_meta import rfc3339
 from ebbtide.objects.writing import CrashPoint, Gate, TokenBucket
 from ebbtide.ports import EventNote
@@ -87,7 +90,9 @@ class Releaser:
         """Before the lever moves: an operator that sees it moved finds the word and lets it be."""
         if item.owner is None or item.state is State.Stale:
             return ""
-        meta, resource = item.owner["metadata"], BY_KIND[item.owner["kind"]]
+        meta, resource = item.owner["metadata"], _resource(item.owner)
+        if resource is None:
+            return ""
         body = {"metadata": {"annotations": self._word()}}
         try:
             await self._client.merge_patch(resource, meta["namespace"], meta["name"], body, manager=PERSON)
@@ -140,6 +145,12 @@ class Releaser:
             return
 
 
+def _resource(owner: Object) -> Resource | None:
+    """Where an owner is: one of our kinds, or a job in whatever version its Workload of Kueue's names."""
+    known = kind_of(owner.get("apiVersion", ""), owner["kind"])
+    return BY_KIND.get(owner["kind"]) if known is None else known.resource.served_as(owner["apiVersion"])
+
+
 class _Ours:
     """Implements ports.Leadership: a human commands, and nobody else decides."""
 
@@ -162,7 +173,8 @@ def release_step(document: Mapping[str, Any], lever: Lever, word: Mapping[str, s
     step = patches.start(document, lever, without_original=found.state is State.Held)
     if not step.patch or step.refused:
         return step
-    said: Mapping[str, object] = {} if patches.is_ours(document) else word
+    told_elsewhere = patches.is_ours(document) or lever is KUEUE_WORKLOAD
+    said: Mapping[str, object] = {} if told_elsewhere else word
     return Step(_with_annotations(step.patch, said), step.message)
 
 

@@ -215,6 +215,8 @@ def _restart_costs_more(
 
 def checkpoint_missing(workload: Workload, idle: IdleSection | None) -> Refusal | None:
     """A stop would lose all work. Without an idle section nobody has allowed that."""
+    if (cut := _save_cut_short(workload, idle)) is not None:
+        return cut
     where = "annotation ebbtide.dev/checkpoint" if workload.adopted else "spec.checkpoint.mode"
     stops_lose_work = workload.kind_class is KindClass.RunToCompletion and workload.checkpoint.mode == "None"
     if stops_lose_work and (idle is None or idle.without_checkpoint != IdleAction.Pause):
@@ -224,6 +226,19 @@ def checkpoint_missing(workload: Workload, idle: IdleSection | None) -> Refusal 
             "or set idle.withoutCheckpoint: Pause in the policy",
         )
     return None
+
+
+def _save_cut_short(workload: Workload, idle: IdleSection | None) -> Refusal | None:
+    """It saves when stopped, and its pods are killed before it has (P22)."""
+    needs, gets = workload.checkpoint.grace_seconds, workload.stop_grace_seconds
+    accepted = idle is not None and idle.without_checkpoint == IdleAction.Pause
+    if workload.checkpoint.mode != "OnSignal" or gets is None or gets >= needs or accepted:
+        return None
+    said = (
+        f"a pause would lose its progress: it needs {needs} s from SIGTERM to its checkpoint, its pods get {gets} s; "
+        f"set terminationGracePeriodSeconds in its template to {needs} or more"
+    )
+    return Refusal(Reason.NoCheckpoint, said)
 
 
 def checkpoint_too_old(

@@ -358,6 +358,8 @@ class Workload:
     """The annotation ebbtide.dev/request-series: what shows that it serves."""
     spec_hash: str = ""
     """Adopted workloads: their spec without the lever, hashed; empty for our own kinds, which have a generation."""
+    stop_grace_seconds: int | None = None
+    """Adopted workloads: what a pod gets from SIGTERM to its end; None: of ours, which is given what it needs."""
     pause_during: tuple[str, str] | None = None
     """(kind, name) of the object during whose run it is paused."""
     during: str = ""

@@ -23,6 +23,8 @@ from ebbtide.objects.views_restore import may_carry
 from ebbtide.objects.views_words import words
 
 _HASH_LENGTH: Final = 8
+DEFAULT_GRACE_SECONDS: Final = 30
+"""terminationGracePeriodSeconds of a pod that says nothing (Kubernetes)."""
 _NOTHING: Final = Asked(0, "", 0.0, 0)
 _NO_INTENT: Final = Intent()
 
@@ -35,6 +37,7 @@ class _PodSpec(msgspec.Struct, rename="camel", gc=False):
     containers: list[Container] | None = None
     init_containers: list[Container] | None = None
     volumes: list[_Volume] | None = None
+    termination_grace_period_seconds: int | None = None
 
 
 class Template(msgspec.Struct, gc=False):
@@ -45,6 +48,11 @@ class Template(msgspec.Struct, gc=False):
     def wants(self) -> Asked:
         """What one pod asks for."""
         return asked(self.spec.containers or (), self.spec.init_containers or ()) if self.spec else _NOTHING
+
+    def stop_grace_seconds(self) -> int:
+        """From SIGTERM to the end of a pod."""
+        said = self.spec.termination_grace_period_seconds if self.spec else None
+        return DEFAULT_GRACE_SECONDS if said is None else said
 
     def has_empty_dir(self) -> bool:
         """Some volume is lost with the pod."""
@@ -124,6 +132,7 @@ def foreign(meta: ObjectMeta, target: Target, shape: Shape, kind: str = "") -> W
         active_at=said.active_at,
         request_series=said.request_series,
         spec_hash=shape.spec_hash,
+        stop_grace_seconds=shape.template.stop_grace_seconds(),
     )
 
 

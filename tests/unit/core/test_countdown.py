@@ -137,6 +137,18 @@ RULES: dict[str, tuple[Any, Any]] = {
     "notify keeps the verdict's reason": (refused({}, {"action": "Notify"}), Reason.GPUNeverUsed),
     "a young checkpoint": (refused({}, AGED, pods=(pod(checkpointed_at=NOW - 3600),)), None),
     "an old checkpoint": (refused({}, AGED, pods=(pod(checkpointed_at=NOW - 3601),)), Reason.CheckpointTooOld),
+    "on signal, and its pods get long enough": (
+        refused({"checkpoint": ON_SIGNAL, "stop_grace_seconds": 120}, {}),
+        None,
+    ),
+    "on signal, and they are killed before": (
+        refused({"checkpoint": ON_SIGNAL, "stop_grace_seconds": 119}, {}),
+        Reason.NoCheckpoint,
+    ),
+    "the same, and the policy does not mind": (
+        refused({"checkpoint": ON_SIGNAL, "stop_grace_seconds": 30}, {"withoutCheckpoint": "Pause"}),
+        None,
+    ),
     "no checkpoint told": (refused({}, AGED), Reason.CheckpointTooOld),
     "on signal it saves when stopped": (refused({"checkpoint": ON_SIGNAL}, AGED), None),
     "no limits": (refused({}, {}, pods=(pod(ready_at=NOW - 60),)), None),

@@ -186,6 +186,12 @@ def test_all_that_a_workload_may_say_is_read_without_complaint() -> None:
     assert (found.deadline, found.expected_seconds) == (1_795_500_000.0, 3600)
 
 
+def test_how_long_its_pods_get_to_save_is_read() -> None:
+    assert job().foreign.stop_grace_seconds == 30
+    template = {"template": {"spec": {"containers": [], "terminationGracePeriodSeconds": 300}}}
+    assert job(spec=template).foreign.stop_grace_seconds == 300
+
+
 def test_a_deadline_is_for_work_that_ends() -> None:
     found = deployment(words={"deadline": "2026-11-24T06:00:00Z"})
     assert found.deadline is None

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ LOOK_SECONDS: Final = 60.0
 """How often it is looked for kinds that were installed or removed: one small request."""
 FIRST_SECONDS: Final = 1.0
 """How soon it is tried again while the API server has not told yet."""
+PATIENCE_SECONDS: Final = 20.0
+"""So long the start waits for a kind that neither is listed nor says why, as behind a conversion webhook that hangs."""
 _SYNCED_SECONDS: Final = 0.05
 
 _log = logging.getLogger(__name__)
@@ -35,13 +38,14 @@ class KindReflectors:
         reflector: Callable[..., Reflector[Any]],
         *,
         look_seconds: float = LOOK_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         """`reflector` makes one from resource, decoder and sink."""
         self._client, self._inventory, self._make = client, inventory, reflector
-        self._look_seconds = look_seconds
+        self._look_seconds, self._patience = look_seconds, patience_seconds
         self._served: dict[str, Resource] = {}
         self._running: dict[str, tuple[Reflector[Any], asyncio.Task[None]]] = {}
-        self._looked = asyncio.Event()
+        self._looked, self._looked_at = asyncio.Event(), 0.0
 
     async def run(self) -> None:
         """Look, and look again; for ever."""
@@ -55,8 +59,11 @@ class KindReflectors:
 
     @property
     def synced(self) -> bool:
-        """It is known what is served, and each of it was listed once, or cannot be: the others do not wait for it."""
-        return self._looked.is_set() and all(one.synced or one.problem for one, _ in self._running.values())
+        """It is known what is served, and each of it was listed once, or cannot be, or takes too long to wait for."""
+        if not self._looked.is_set():
+            return False
+        waited = time.monotonic() - self._looked_at > self._patience
+        return waited or all(one.synced or one.problem for one, _ in self._running.values())
 
     async def wait_synced(self) -> None:
         """Return once it is so."""
@@ -94,7 +101,9 @@ class KindReflectors:
             if name not in self._running:
                 self._begin(name, resource)
         self._served = served
-        self._looked.set()
+        if not self._looked.is_set():
+            self._looked_at = time.monotonic()
+            self._looked.set()
 
     def _begin(self, name: str, resource: Resource) -> None:
         reflector = self._reflector(name, resource)

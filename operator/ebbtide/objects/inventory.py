@@ -145,7 +145,10 @@ class Inventory:
             yield found, self.pods.owned_by(target.uid) if target else ()
 
     def _foreign(self, before: "_Joined") -> Iterator[tuple[Workload, tuple[Pod, ...]]]:
-        """Work of others that somebody may want judged, each with what was told of it."""
+        """Work of others that somebody may want judged, each with what was told of it. No pod is of two workloads.
+
+        A workload whose lever lies on another object than its own would get that object as its `target` here.
+        """
         seeds = list(self._seeds())
         parts = [seed for seed in seeds if seed.controller_uid]
         family = Family(parts, self.pods, self.replica_sets, self._seed)
@@ -172,7 +175,7 @@ class Inventory:
                 top = whose(seed, family, scaling)
                 if top is not None:
                     if record is not None:
-                        yield as_part(seed, top, self._variants), record, None
+                        yield as_part(seed, top, self._variants), record, ()
                     continue
             if seed.key.kind in self.kinds:
                 seed, pods = of_kind(seed, family, scaling, self._variants, record)
@@ -190,7 +193,7 @@ class Inventory:
             top = whose(seed, family, scaling) if seed.controller_uid else None
             if pod is None or (record is None and (top is not None or self._is_long_finished(seed))):
                 continue
-            yield as_part(seed, top, self._variants) if top is not None else seed, record, (pod,)
+            yield (seed, record, (pod,)) if top is None else (as_part(seed, top, self._variants), record, ())
 
     def _pods_unread(self, family: Family) -> "_Candidates":
         """Pods of owners that may not be read: each is reported by itself."""

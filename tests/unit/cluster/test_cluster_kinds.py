@@ -31,6 +31,8 @@ class Cluster(StandIn):
         """Group/version to plurals."""
         self.items: dict[str, list[dict[str, Any]]] = {}
         """Plural to what its list shows."""
+        self.hanging: set[str] = set()
+        """Last parts of paths that are not answered."""
         self.refused: dict[str, tuple[int, str]] = {}
         """Last part of a path to the answer that it gets."""
 
@@ -51,6 +53,11 @@ class Cluster(StandIn):
             return web.json_response({"kind": "APIResourceList", "resources": [{"name": it} for it in served]})
         body = {"kind": "List", "metadata": {"resourceVersion": "1"}, "items": self.items.get(last, [])}
         return web.json_response(body)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        if request.path.rpartition("/")[2] in self.hanging:
+            await asyncio.sleep(60)
+        return await super().handle(request)
 
     def paths(self) -> list[str]:
         return [one.path for one in self.asked]
@@ -212,6 +219,24 @@ async def test_a_kind_that_may_not_be_read_is_told_of_and_harms_nobody(tmp_path:
         cluster.refused.clear()
         await eventually(lambda: "PyTorchJob/pytorchjob" in names(stores))
         assert stores.problems == ()
+
+
+async def test_a_kind_that_hangs_does_not_hold_up_the_start(tmp_path: Path) -> None:
+    cluster = Cluster()
+    cluster.install("InferenceService")
+    cluster.hanging.add("inferenceservices")
+    cluster.create("StatefulSet", "db")
+    async with running(cluster, tmp_path) as client:
+        stores = Stores(client, lease_namespace="ops", lease_name="lease", clock=lambda: NOW)
+        stores.kinds._patience = 0.2
+        task = asyncio.create_task(stores.run())
+        await asyncio.wait_for(stores.wait_synced(), 5)
+        assert stores.synced
+        assert names(stores) == ["StatefulSet/db"]
+        state = stores.state()
+        assert (state.unfresh, set(state.unfresh_kinds)) == ("", {"InferenceService"})
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_kind_that_is_not_heard_of_stops_its_own_work_and_what_lies_above_it(tmp_path: Path) -> None:

@@ -366,6 +366,8 @@ def test_what_was_told_of_before_its_owner_came_is_told_of_there(cluster: Cluste
     cluster.adopt("Job", "part")
     found = {it.key.name: it for it in cluster.inventory.state().workloads}
     assert (found["part"].part_of, found["set"].part_of) == ("JobSet/set", "")
+    cluster.put("Pod", "p", **of("uid-part", "Job", "batch/v1"))
+    assert cluster.pods() == {"JobSet/set": ["p"], "Job/part": []}, "no pod is of two workloads"
     again = {it.key.name: it for it in cluster.inventory.state().workloads}
     assert again["part"] is found["part"], "unchanged: the same object again"
 

@@ -260,13 +260,9 @@ class Engine:
         return outcome.kind is OutcomeKind.Done
 
     async def _publish(self, acted: Acted) -> None:
-        """Events about the workload itself; what is done to an object of ours beside it is nobody's news.
-
-        That a human moved a lever is news also where they left no annotation to be removed.
-        """
+        """Events about the workload itself; what is done to an object of ours beside it is nobody's news."""
         for action, result in acted.outcomes:
-            unneeded = action.verb is Verb.Forget and result.kind is OutcomeKind.Unchanged
-            if (result.kind is OutcomeKind.Done or unneeded) and action.verb not in HOUSEKEEPING:
+            if result.kind is OutcomeKind.Done and action.verb not in HOUSEKEEPING:
                 await self._cluster.publish(_event(action, acted.decision.ruled.situation.workload.uid))
 
     async def _write_objects(self, planned: Plan, state: ClusterState) -> int:

@@ -22,8 +22,8 @@ pytestmark = pytest.mark.plane
 LAB = "lab"
 RESTORE = "ebbtide.dev/restore"
 IDLE = {"afterSeconds": 12, "warnSeconds": 3, "graceSeconds": 2, "neverUsedAfterSeconds": 14}
-APPEARS_SECONDS = 120.0
-"""Kinds are looked for once a minute."""
+APPEARS_SECONDS = 160.0
+"""Kinds are looked for once a minute, and its devices work for 80 s, so that some of it is seen."""
 TRAIN = BY_KIND["PyTorchJob"]
 VOLCANO = BY_KIND["VolcanoJob"]
 
@@ -83,7 +83,7 @@ def world(install: Callable[..., Installation]) -> World:
         meta = {
             "name": sample.kind.lower(),
             "namespace": LAB,
-            "annotations": {"e2e.ebbtide.dev/activity": "busy:6 idle"},
+            "annotations": {"e2e.ebbtide.dev/activity": "busy:80 idle"},
             "ownerReferences": [found.reference(sample.kind)],
         }
         it.apply({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": pod})

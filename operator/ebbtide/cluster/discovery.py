@@ -1,13 +1,20 @@
 """Which further kinds of workload the API server serves, and in which version."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final, Protocol
 
-from ebbtide.cluster.client import Client
 from ebbtide.objects.errors import ApiError
 from ebbtide.objects.levers.kind import Kind
 from ebbtide.objects.levers.kinds import LOOKED_FOR
 from ebbtide.objects.resources import Resource
+
+
+class Client(Protocol):
+    """The part of the client that is needed; commands must not load the whole of it before they know what is asked."""
+
+    async def get_path(self, path: str) -> dict[str, Any]:
+        """A document that is not an object."""
+
 
 BUILT_IN: Final = frozenset({"apps", "batch"})
 """Groups that every API server of a supported release serves: nothing is asked about them."""

@@ -114,9 +114,9 @@ class Arena(World):
     def has_stopped(self, name: str, times: int) -> bool:
         return self.stops(name) == times
 
-    def condition(self, name: str, of: str) -> tuple[str, str]:
-        conditions = self.adopted("Deployment", name, ARENA).get("status", {}).get("conditions", ())
-        return next(((it["status"], it["reason"]) for it in conditions if it["type"] == of), ("", ""))
+    def has_reverts(self, name: str, count: int) -> bool:
+        status = self.adopted("Deployment", name, ARENA).get("status", {})
+        return bool(status.get("pause", {}).get("reverts") == count and status.get("override", {}).get("until"))
 
     def four_hours_pass(self, name: str) -> None:
         """What a human may expect of a lever that they moved ends; status tells when, so it is told otherwise here."""
@@ -218,7 +218,7 @@ def test_a_policy_tries_three_times_against_argo_cd_and_stops(arena: Arena, name
     with arena.stand_in("argocd", "Deployment", name, act):
         for attempt in range(1, MOST):
             arena.it.wait(f"pause {attempt}", partial(arena.has_stopped, name, attempt), 90)
-            arena.wait_reason("Deployment", name, "ResumedByUser", ARENA)
+            arena.it.wait("it to be noted", partial(arena.has_reverts, name, attempt), 30)
             arena.four_hours_pass(name)
         arena.wait_reason("Deployment", name, "ConflictingController", ARENA, 90)
         arena.require_quiet(name)
@@ -232,7 +232,7 @@ def test_a_policy_tries_three_times_against_argo_cd_and_stops(arena: Arena, name
 def test_a_human_s_paused_is_tried_three_times_and_the_other_has_it(arena: Arena) -> None:
     name = "insisted"
     arena.it.apply(deployment(name, ARENA, "busy:1", replicas=2))
-    arena.it.wait("it to be known", lambda: arena.pods(name, ARENA))
+    arena.it.wait("it to be told of", lambda: arena.adopted("Deployment", name, ARENA).get("status"))
     arena.annotate("Deployment", name, "ebbtide.dev/override=Paused", where=ARENA)
     with arena.stand_in("argocd", "Deployment", name, heals):
         arena.wait_reason("Deployment", name, "ConflictingController", ARENA)
@@ -247,6 +247,7 @@ def test_a_human_s_paused_is_tried_three_times_and_the_other_has_it(arena: Arena
 def test_what_a_downscaler_stops_again_stays_stopped(arena: Arena) -> None:
     """A human's Running is served once: who stops it after that has the newer word."""
     arena.it.apply(job("asleep", ARENA, "busy:1", spec={"suspend": True}))
+    arena.wait_reason("Job", "asleep", "PausedByUser", ARENA)
     arena.annotate("Job", "asleep", "ebbtide.dev/override=Running", where=ARENA)
     arena.it.wait("its start", lambda: arena.levers("Job", "asleep", ARENA) == [False])
     arena.it.wait("what status tells of it", lambda: _attempts(arena, "job-asleep").get("count") == 1)

@@ -98,6 +98,11 @@ class Lab(World):
     def wait_pods(self, name: str, count: int) -> None:
         self.it.wait(f"{count} pods of {name}", lambda: len(self.pods(name, LAB)) == count, 60)
 
+    def edit(self, name: str, change: Document) -> None:
+        """A template can be edited once Kueue has put back what it wrote into it and no pod counts any more."""
+        words = ("patch", "job", name, "-n", LAB, "--type=merge", "-p", json.dumps(change))
+        self.it.wait("an edit", lambda: self.plane.kubectl(*words, check=False).returncode == 0, 30)
+
     def ours(self, resource: str, name: str = "") -> list[AuditWrite]:
         """Accepted changes by the operator."""
         log = self.plane.audit().writes(
@@ -152,17 +157,15 @@ def test_an_idle_job_is_paused_by_its_workload_with_the_original_in_the_same_pat
 def test_an_edit_while_it_is_deactivated_does_not_start_it(lab: Lab) -> None:
     lab.wait_inactive("Job", "train")
     lab.wait_pods("train", 0)
-    began = "startTime"  # while it is there a Job's template cannot be edited; Kueue takes it away
-    lab.it.wait("Kueue to be done with it", lambda: began not in lab.get("Job", "train", LAB)["status"], 20)
     selector = {"spec": {"template": {"spec": {"nodeSelector": {"pool": "a"}}}}}
     for edit in (selector, {"metadata": {"labels": {"edited": "yes"}}}, {"spec": {"suspend": False}}):
-        lab.plane.kubectl("patch", "job", "train", "-n", LAB, "--type=merge", "-p", json.dumps(edit))
+        lab.edit("train", edit)
     lab.it.wait("Kueue to have suspended it again", lambda: lab.get("Job", "train", LAB)["spec"]["suspend"], 20)
     lab.wait_pods("train", 0)
     assert restore_of(lab.wait_inactive("Job", "train"))["reason"] == "GPUIdle"
     lab.wait_condition("Job", "train", "Paused", "True", "GPUIdle")
     back = {"spec": {"template": {"spec": {"nodeSelector": None}}}}
-    lab.plane.kubectl("patch", "job", "train", "-n", LAB, "--type=merge", "-p", json.dumps(back))
+    lab.edit("train", back)
 
 
 def test_what_waits_in_a_queue_is_not_paused_and_says_so(lab: Lab) -> None:

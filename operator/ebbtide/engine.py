@@ -300,7 +300,7 @@ class Engine:
 
     async def _publish(self, acted: Acted, *, told: bool) -> None:
         """Events about the workload itself; what is done to an object of ours beside it is nobody's news."""
-        done = [it for it, how in acted.outcomes if _is_news(it, how)]
+        done = [it for it, how in acted.outcomes if how.kind is OutcomeKind.Done and it.verb not in HOUSEKEEPING]
         for action in done:
             await self._cluster.publish(_event(action, acted.decision.ruled.situation.workload.uid))
         if self._notifier is not None and (done or told):
@@ -378,12 +378,6 @@ def _told_before(decision: Decision, action: Action) -> bool:
     memory = decision.ruled.situation.workload.memory
     announces = decision.ruled.ruling.withheld is None
     return planned_since(memory, decision.judgement, action.verb, action.reason, announces=announces) is not None
-
-
-def _is_news(action: Action, outcome: Outcome) -> bool:
-    """It was done. That a human moved a lever is news also where they left no annotation to be removed."""
-    unneeded = action.verb is Verb.Forget and outcome.kind is OutcomeKind.Unchanged
-    return (outcome.kind is OutcomeKind.Done or unneeded) and action.verb not in HOUSEKEEPING
 
 
 def _event(action: Action, uid: str) -> EventNote:

@@ -143,7 +143,7 @@ class Executor:
             case Verb.Resume | Verb.Start:
                 return await self._move(workload, lambda document, lever: _start(action, workload, document, lever))
             case Verb.Forget:
-                return await self._move(workload, lambda document, _: patches.forget(document))
+                return await self._forget(workload)
             case Verb.Adopt | Verb.Discard | Verb.Label:
                 return await self._keep_house(action, workload)
 
@@ -168,6 +168,11 @@ class Executor:
         uid, now = decode_training_job(msgspec.json.encode(document))
         same = uid == workload.uid and wish(now) == wish(workload)
         return "" if same else f"{key}: its owner changed it since this was decided"
+
+    async def _forget(self, workload: Workload) -> Outcome:
+        """Where its owner has taken the annotation away already, the API server has said now that it is so."""
+        outcome = await self._move(workload, lambda document, _: patches.forget(document))
+        return replace(outcome, kind=OutcomeKind.Done) if outcome.kind is OutcomeKind.Unchanged else outcome
 
     async def _move(self, workload: Workload, step: Callable[[Document, Lever], Step]) -> Outcome:
         """Read the target, make sure that it is what the decision saw, send one patch."""

@@ -22,10 +22,10 @@ from ebbtide.metrics.settings import MetricsSettings
 from ebbtide.metrics.source import PrometheusSource
 from ebbtide.samples import reader
 from ebbtide.samples.answer import Answer
-from ebbtide.samples.profile import NVIDIA
 from ebbtide.samples.settings import LabelMode, ReadingSettings
-from ebbtide.samples.source import ValueRequest
+from ebbtide.samples.source import requests_of
 from ebbtide.samples.span import Grid
+from ebbtide.samples.vendors import NVIDIA
 from ebbtide.sim.series_store import SeriesStore
 from ebbtide.sim.simulated_metrics import SimulatedMetrics
 from ebbtide.sim.source import StoredSource
@@ -39,7 +39,7 @@ SCRAPES = 60
 """Half an hour: a fresh Prometheus takes samples up to one hour older than its newest."""
 ODD = [math.nan, math.inf, -math.inf, -1.0, 9223372036854775794.0, 2147483632.0, STALE, None]
 """None: no sample."""
-METRICS = sorted({name for group in NVIDIA.groups for one in group for name in (one.metric, one.rest) if name})
+METRICS = sorted({name for group in NVIDIA.groups for one in group for name in one.names})
 
 Labels = Mapping[str, str]
 Written = list[tuple[str, Labels, list[tuple[Instant, float]]]]
@@ -134,18 +134,17 @@ def rows(answer: Answer) -> dict[frozenset[tuple[str, str]], list[tuple[int, str
 def test_the_same_samples_give_the_same_answers(prometheus: str, seed: int, odd: float) -> None:
     dice = random.Random(seed)
     store = both(prometheus, fleet(dice, odd), f"answers-{seed}")
-    simulated = StoredSource(store, NVIDIA, None)
+    simulated = StoredSource(store, None)
     for step in (15.0, 5.0, 60.0):
         client = PrometheusClient(prometheus)
-        real = PrometheusSource(client, QueryWriter(NVIDIA, step, (("run", f"answers-{seed}"),)))
+        real = PrometheusSource(client, QueryWriter(step, (("run", f"answers-{seed}"),)))
         first = START // step * step - 2 * step
         grid = Grid(first, first + step * (INTERVAL * SCRAPES // step + 4), step)
-        presence = rows(real.presence(grid))
+        presence = rows(real.presence([NVIDIA], grid))
         assert len(presence) >= 9
-        assert rows(simulated.presence(grid)) == presence
+        assert rows(simulated.presence([NVIDIA], grid)) == presence
         for mode in (LabelMode.Exported, LabelMode.Plain):
-            for group in NVIDIA.groups:
-                request = ValueRequest({str(one.signal): one for one in group}, NVIDIA.names(mode))
+            for request in requests_of([(NVIDIA, NVIDIA.names(mode))]):
                 values = rows(real.values(request, grid))
                 assert values
                 assert rows(simulated.values(request, grid)) == values

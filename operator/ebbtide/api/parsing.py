@@ -64,8 +64,13 @@ def _without_status(raw: Mapping[str, Any], unreadable: set[str]) -> dict[str, A
 
 
 def _invalid(error: ErrorDetails) -> Invalid:
-    path = _path(error["loc"]) + str(error.get("ctx", {}).get("path", ""))
-    return Invalid(path.lstrip("."), _message(error))
+    path, message = explained(error)
+    return Invalid(path.lstrip("."), message)
+
+
+def explained(error: ErrorDetails) -> tuple[str, str]:
+    """Where it lies, such as .spec.nodes[0].id, and what is wrong, as a person would say it."""
+    return _path(error["loc"]) + str(error.get("ctx", {}).get("path", "")), _message(error)
 
 
 def _path(loc: tuple[int | str, ...]) -> str:

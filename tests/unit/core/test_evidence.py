@@ -9,7 +9,7 @@ import pytest
 from ebbtide.core.evidence import NEVER, EvidenceBook, Signal
 from ebbtide.core.idle_watts import TABLE, idle_watts
 from ebbtide.core.series import thinned
-from ebbtide.core.signal import ENGINE
+from ebbtide.core.signal import ENGINE, SLOT
 from ebbtide.core.wording import clock, count, duration, joined, percent
 
 MODEL = "NVIDIA H100 80GB HBM3"
@@ -89,7 +89,7 @@ def test_signals_of_one_scrape_share_their_gaps():
     for signal in (Signal.Utilisation, Signal.Engine, Signal.Power):
         device = fold(evidence, signal, (0.0, 0.0), (300.0, 0.0))
     assert device.gaps is not None
-    assert device.gaps[0] is device.gaps[1] is device.gaps[4]
+    assert device.gaps[0] is device.gaps[1] is device.gaps[SLOT[Signal.Power]]
 
 
 def test_a_batch_folds_rows_of_the_whole_fleet():

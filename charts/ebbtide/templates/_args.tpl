@@ -28,6 +28,9 @@
 {{- end }}
 - --sample-interval-seconds={{ .Values.metrics.sampleIntervalSeconds }}
 - --label-mode={{ .Values.metrics.labelMode }}
+{{- if .Values.metrics.profiles }}
+- --profiles-file=/etc/ebbtide/profiles/profiles.yaml
+{{- end }}
 - --look-back-seconds={{ .Values.metrics.lookBackSeconds | int64 }}
 - --tick-seconds={{ .Values.tickSeconds }}
 - --write-rate={{ .Values.writesPerSecond }}

@@ -14,6 +14,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "bool_type": "write true or false, without quotes",
     "dict_type": "write a map of fields",
     "enum": "{value!r} is not known to this version of Ebbtide; known are {expected}",
+    "greater_than": "{value} is too small; write more than {gt}",
     "greater_than_equal": "{value} is too small; write {ge} or more",
     "int_type": "{value!r} is not a whole number; write one, without quotes",
     "less_than_equal": "{value} is too large; write {le} or less",

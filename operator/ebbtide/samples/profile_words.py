@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Final, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias
 
 from pydantic import Field, PlainValidator, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -85,12 +85,15 @@ WattsAtRest: TypeAlias = Annotated[float, Field(gt=0, le=2000)]
 class Words(ApiModel):
     """Part of a profile: what it does not know is a mistake, and told as one."""
 
+    also: ClassVar[tuple[str, ...]] = ()
+    """Fields that are taken out before it is read."""
+
     @model_validator(mode="before")
     @classmethod
     def _knows_all(cls, value: Any) -> Any:
         known = {field.alias or name for name, field in cls.model_fields.items()}
         if isinstance(value, dict) and (unknown := [key for key in value if key not in known]):
-            raise rule(f"unknown field; known here: {', '.join(sorted(known))}", f".{unknown[0]}")
+            raise rule(f"unknown field; known here: {', '.join(sorted((*known, *cls.also)))}", f".{unknown[0]}")
         return value
 
 
@@ -137,6 +140,8 @@ class SignalWords(Words):
 
 class ProfileWords(Words):
     """One vendor's exporter."""
+
+    also: ClassVar[tuple[str, ...]] = ("extends",)
 
     name: Name
     exporter: Text | None = None

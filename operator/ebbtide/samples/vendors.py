@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
@@ -19,6 +20,10 @@ _PARSER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 class ProfileError(Exception):
     """A profile cannot be used; the text is one sentence: the path inside, what is wrong, what is allowed."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{path}: {message}.")
+        self.path, self.message = path, message
 
 
 def _shipped(name: str) -> dict[str, Any]:
@@ -38,27 +43,31 @@ def profiles(added: Sequence[object] = (), path: str = "metrics.profiles") -> tu
     `path` is where the added ones stand. Raises ProfileError.
     """
     if not isinstance(added, list | tuple):
-        raise ProfileError(f"{path}: {_FORM}.")
+        raise ProfileError(path, _FORM)
     if len(added) > _MOST:
-        raise ProfileError(f"{path}: {len(added)} profiles; write at most {_MOST}.")
+        raise ProfileError(path, f"{len(added)} profiles; write at most {_MOST}")
     own = [_parsed(raw, f"{path}[{place}]") for place, raw in enumerate(added)]
     names = [profile.name for profile in own]
     for place, name in enumerate(names):
         if name in names[:place]:
-            raise ProfileError(f"{path}[{place}].name: {name} is there already; give each profile its own name.")
+            raise ProfileError(f"{path}[{place}].name", f"{name} is there already; give each profile its own name")
     kept = tuple(profile for profile in VENDORS if profile.name not in names)
     # NVIDIA's stays first: it is what is read where nobody requests anything.
     first, rest = [it for it in kept if it is NVIDIA], [it for it in kept if it is not NVIDIA]
     return (*first, *own, *rest)
 
 
-def parsed(text: str, path: str) -> tuple[Profile, ...]:
-    """The same from the text of a YAML file: a list, or one profile. Raises ProfileError."""
+def read_profiles(file: Path | None) -> tuple[Profile, ...]:
+    """The same with those of a YAML file: a list. None: no more than come with the program. Raises ProfileError."""
+    if file is None:
+        return VENDORS
     try:
-        raw = yaml.load(text, Loader=_PARSER)  # noqa: S506  # a safe loader
+        raw = yaml.load(file.read_text(encoding="utf-8"), Loader=_PARSER)  # noqa: S506  # a safe loader
+    except OSError as error:
+        raise ProfileError(str(file), f"it cannot be read: {error.strerror or error}") from error
     except (yaml.YAMLError, ValueError) as error:
-        raise ProfileError(f"{path}: it is not YAML: {' '.join(str(error).split())}.") from error
-    return profiles([raw] if isinstance(raw, dict) else raw or (), path)
+        raise ProfileError(str(file), f"it is not YAML: {' '.join(str(error).split())}") from error
+    return profiles(raw or (), f"{file}: profiles")
 
 
 def watched(found: Iterable[Profile]) -> frozenset[str]:
@@ -68,12 +77,12 @@ def watched(found: Iterable[Profile]) -> frozenset[str]:
 
 def _parsed(raw: object, path: str) -> Profile:
     if not isinstance(raw, Mapping):
-        raise ProfileError(f"{path}: write a map with name, resources, labels and signals.")
+        raise ProfileError(path, "write a map with name, resources, labels and signals")
     try:
         return ProfileWords.model_validate(_extended(raw, path), by_alias=True, by_name=False).profile()
     except ValidationError as error:
         where, told = explained(error.errors(include_url=False)[0])
-        raise ProfileError(f"{path}{where}: {told}.") from error
+        raise ProfileError(f"{path}{where.removesuffix('.[key]')}", told) from error
 
 
 def _extended(raw: Mapping[str, Any], path: str) -> dict[str, Any]:
@@ -83,5 +92,5 @@ def _extended(raw: Mapping[str, Any], path: str) -> dict[str, Any]:
     if "extends" not in raw:
         return own
     if not isinstance(base, str) or base not in _SHIPPED:
-        raise ProfileError(f"{path}.extends: {base!r} is not known; write {', '.join(_SHIPPED)}.")
+        raise ProfileError(f"{path}.extends", f"{base!r} is not known; write {', '.join(_SHIPPED)}")
     return {**_SHIPPED[base], **own}

@@ -71,6 +71,7 @@ class Run:
             exporter=self._exporter,
             version=lambda: feed.pods_version,
             settings=settings,
+            profiles=loaded.profiles,
         )
         self._lanes = LaneBook(self._prices)
         self._onlooker = Onlooker(store, self._world, self._lanes)

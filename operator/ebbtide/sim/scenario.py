@@ -73,6 +73,8 @@ class MetricsWords(Words):
 
     allowed: tuple[Text, ...] = ()
     """Names of the series that users may declare."""
+    profiles: tuple[Manifest, ...] = ()
+    """Profiles of exporters beside those that come with the program, as in the chart's values."""
 
 
 class EnforcementWords(Words):

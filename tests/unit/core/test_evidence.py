@@ -154,14 +154,15 @@ def test_a_counter_reset_is_not_power():
 
 
 def test_an_idle_device_fits_in_1150_bytes():
-    """Two hours of all seven signals at 30 s, with the noise of an idle board and its own identity."""
+    """Two hours of the seven signals of dcgm-exporter at 30 s, with the noise of an idle board and its own identity."""
+    signals = [signal for signal in Signal if signal is not Signal.Launches]
     tracemalloc.start()
     evidence = EvidenceBook(30.0, 0.0)
     for scrape in range(240):
         for n in range(10):
             watts = 70 + (scrape * 7 + n) % 5 / 2
             values = (0.0, 0.0, 0.0, 0.0, watts, 1e6 + scrape * 2.1e6, 40.0)
-            for signal, value in zip(Signal, values, strict=True):
+            for signal, value in zip(signals, values, strict=True):
                 evidence.fold("ml", f"w-{n}", f"GPU-{n:036d}", MODEL, signal, 1.78e9 + 30.0 * scrape, value)
     gc.collect()
     held = tracemalloc.get_traced_memory()[0] / len(evidence)

@@ -25,8 +25,8 @@ class Compared(SwiftMetrics):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        exporter, settings, clock, _ = args
-        self._slow = SimulatedMetrics(exporter.store, settings, clock)
+        exporter, settings, clock, _, profiles = args
+        self._slow = SimulatedMetrics(exporter.store, settings, clock, profiles=profiles)
 
     async def observe(self, state: ClusterState) -> tuple[EvidenceBook, MetricsHealth]:
         try:

@@ -25,7 +25,7 @@ from ebbtide.samples.answer import Answer
 from ebbtide.samples.settings import LabelMode, ReadingSettings
 from ebbtide.samples.source import requests_of
 from ebbtide.samples.span import Grid
-from ebbtide.samples.vendors import NVIDIA
+from ebbtide.samples.vendors import NVIDIA, VENDORS
 from ebbtide.sim.series_store import SeriesStore
 from ebbtide.sim.simulated_metrics import SimulatedMetrics
 from ebbtide.sim.source import StoredSource
@@ -149,6 +149,53 @@ def test_the_same_samples_give_the_same_answers(prometheus: str, seed: int, odd:
                 assert values
                 assert rows(simulated.values(request, grid)) == values
         client.close()
+
+
+def every_vendor(dice: random.Random) -> Written:
+    """All metrics of all vendors, on two devices each, of which one is shared by two pods."""
+    written: Written = []
+    for profile in VENDORS:
+        for number, pods in enumerate((("a", "b"), ("c",))):
+            device = dict.fromkeys((*profile.unit_labels[:1], *profile.within), f"{profile.name}-{number}")
+            parts = {profile.instance_label: "1"} if profile.instance_label and number else {}
+            if profile.undivided is not None and not number:
+                parts = {profile.instance_label: "0", profile.undivided[0]: profile.undivided[1][0]}
+            for pod in pods:
+                labels = {**device, **parts, **dict(profile.matchers), "exported_namespace": "ml", "exported_pod": pod}
+                for measure in profile.measures:
+                    marks = [dict(measure.matchers), {"status_type": "other"}] if measure.matchers else [{}]
+                    for name in measure.names:
+                        written += [(name, {**labels, **mark}, _walk(dice)) for mark in marks]
+    return written
+
+
+def _walk(dice: random.Random) -> list[tuple[Instant, float]]:
+    """Values that stay and move, with gaps and what is no number."""
+    times = [START + INTERVAL * number + dice.choice([0, 0.001, 0.25]) for number in range(SCRAPES)]
+    value, samples = 0.0, []
+    for at in times:
+        value = dice.choice([value, value, value + 1, 3.5])
+        samples.append((at, dice.choice(ODD) if dice.random() < 0.1 else value))
+    return [(at, value) for at, value in samples if value is not None]
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+def test_all_vendors_together_give_the_same_answers(prometheus: str, seed: int) -> None:
+    store = both(prometheus, every_vendor(random.Random(seed)), f"vendors-{seed}")
+    client, simulated = PrometheusClient(prometheus), StoredSource(store, None)
+    real = PrometheusSource(client, QueryWriter(15.0, (("run", f"vendors-{seed}"),)))
+    first = START // 15 * 15 - 30.0
+    grid = Grid(first, first + INTERVAL * SCRAPES + 60, 15.0)
+    presence = rows(real.presence(VENDORS, grid))
+    assert len(presence) == 3 * len(VENDORS)
+    assert rows(simulated.presence(VENDORS, grid)) == presence
+    asked = requests_of([(profile, profile.names(LabelMode.Exported)) for profile in VENDORS])
+    assert len(asked) == 5
+    for request in asked:
+        values = rows(real.values(request, grid))
+        assert {dict(row)["ebbtide_signal"] for row in values} == set(request.asked)
+        assert rows(simulated.values(request, grid)) == values
+    client.close()
 
 
 class Hands:

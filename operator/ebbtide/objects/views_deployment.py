@@ -72,6 +72,7 @@ def decode_deployment(raw: Json) -> tuple[str, Workload]:
         workers,
         asked_by([(workers, spec.template)]),
         spec_hash(seen.spec, "replicas"),
+        stop_grace_seconds=spec.template.stop_grace_seconds(),
         scratch=spec.template.has_empty_dir(),
     )
     return meta.uid, foreign(meta, target, shape)

@@ -87,6 +87,8 @@ class Shape:
     asked: Asked
     """What the whole gang asks for."""
     spec_hash: str
+    stop_grace_seconds: int | None = None
+    """From SIGTERM to the end of a pod, the least of all; None: its pods are not known."""
     scratch: bool = False
     """A pause loses what nobody expects to lose: the content of an emptyDir, what somebody works on in memory."""
     unsupported: str = ""
@@ -132,7 +134,7 @@ def foreign(meta: ObjectMeta, target: Target, shape: Shape, kind: str = "") -> W
         active_at=said.active_at,
         request_series=said.request_series,
         spec_hash=shape.spec_hash,
-        stop_grace_seconds=shape.template.stop_grace_seconds(),
+        stop_grace_seconds=shape.stop_grace_seconds,
     )
 
 

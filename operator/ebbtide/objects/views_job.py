@@ -83,8 +83,9 @@ def _shape(spec: _Spec, raw: msgspec.Raw) -> Shape:
     """Parallelism 0 is a stop of the user's own; the gang is as large as the pods that may run at once."""
     parallel = 1 if spec.parallelism is None else spec.parallelism
     workers = parallel if spec.completions is None else min(parallel, spec.completions)
-    wants = asked_by([(workers, spec.template or Template())])
-    return Shape(KindClass.RunToCompletion, workers, wants, spec_hash(raw, "suspend"))
+    template = spec.template or Template()
+    wants, grace = asked_by([(workers, template)]), template.stop_grace_seconds()
+    return Shape(KindClass.RunToCompletion, workers, wants, spec_hash(raw, "suspend"), stop_grace_seconds=grace)
 
 
 def _target(meta: ObjectMeta, spec: _Spec | _Suspension, status: _Status) -> Target:

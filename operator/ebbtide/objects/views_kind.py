@@ -84,6 +84,7 @@ def _shape(kind: Kind, spec: Part, groups: Sequence[PodGroup], target: Target) -
         workers=sum(group.count for group in groups),
         asked=asked_by(templates),
         spec_hash=hash_of(without(spec, [path.removeprefix("/spec") for path in kind.stopped])),
+        stop_grace_seconds=min((it.stop_grace_seconds() for _, it in templates), default=None),
         scratch=kind.interactive or (kind.loses_scratch and any(it.has_empty_dir() for _, it in templates)),
         unsupported=f"{why}: reported only" if why else "",
         scales=_scaled(kind, spec, target.namespace),

@@ -22,10 +22,10 @@ from ebbtide.metrics.settings import MetricsSettings
 from ebbtide.metrics.source import PrometheusSource
 from ebbtide.samples import reader
 from ebbtide.samples.answer import Answer
-from ebbtide.samples.profile import NVIDIA
 from ebbtide.samples.settings import LabelMode, ReadingSettings
-from ebbtide.samples.source import ValueRequest
+from ebbtide.samples.source import requests_of
 from ebbtide.samples.span import Grid
+from ebbtide.samples.vendors import NVIDIA, VENDORS
 from ebbtide.sim.series_store import SeriesStore
 from ebbtide.sim.simulated_metrics import SimulatedMetrics
 from ebbtide.sim.source import StoredSource
@@ -39,7 +39,7 @@ SCRAPES = 60
 """Half an hour: a fresh Prometheus takes samples up to one hour older than its newest."""
 ODD = [math.nan, math.inf, -math.inf, -1.0, 9223372036854775794.0, 2147483632.0, STALE, None]
 """None: no sample."""
-METRICS = sorted({name for group in NVIDIA.groups for one in group for name in (one.metric, one.rest) if name})
+METRICS = sorted({name for group in NVIDIA.groups for one in group for name in one.names})
 
 Labels = Mapping[str, str]
 Written = list[tuple[str, Labels, list[tuple[Instant, float]]]]
@@ -134,22 +134,68 @@ def rows(answer: Answer) -> dict[frozenset[tuple[str, str]], list[tuple[int, str
 def test_the_same_samples_give_the_same_answers(prometheus: str, seed: int, odd: float) -> None:
     dice = random.Random(seed)
     store = both(prometheus, fleet(dice, odd), f"answers-{seed}")
-    simulated = StoredSource(store, NVIDIA, None)
+    simulated = StoredSource(store, None)
     for step in (15.0, 5.0, 60.0):
         client = PrometheusClient(prometheus)
-        real = PrometheusSource(client, QueryWriter(NVIDIA, step, (("run", f"answers-{seed}"),)))
+        real = PrometheusSource(client, QueryWriter(step, (("run", f"answers-{seed}"),)))
         first = START // step * step - 2 * step
         grid = Grid(first, first + step * (INTERVAL * SCRAPES // step + 4), step)
-        presence = rows(real.presence(grid))
+        presence = rows(real.presence([NVIDIA], grid))
         assert len(presence) >= 9
-        assert rows(simulated.presence(grid)) == presence
+        assert rows(simulated.presence([NVIDIA], grid)) == presence
         for mode in (LabelMode.Exported, LabelMode.Plain):
-            for group in NVIDIA.groups:
-                request = ValueRequest({str(one.signal): one for one in group}, NVIDIA.names(mode))
+            for request in requests_of([(NVIDIA, NVIDIA.names(mode))]):
                 values = rows(real.values(request, grid))
                 assert values
                 assert rows(simulated.values(request, grid)) == values
         client.close()
+
+
+def every_vendor(dice: random.Random) -> Written:
+    """All metrics of all vendors, on two devices each, of which one is shared by two pods."""
+    written: Written = []
+    for profile in VENDORS:
+        for number, pods in enumerate((("a", "b"), ("c",))):
+            device = dict.fromkeys((*profile.unit_labels[:1], *profile.within), f"{profile.name}-{number}")
+            parts = {profile.instance_label: "1"} if profile.instance_label and number else {}
+            if profile.undivided is not None and not number:
+                parts = {profile.instance_label: "0", profile.undivided[0]: profile.undivided[1][0]}
+            for pod in pods:
+                labels = {**device, **parts, **dict(profile.matchers), "exported_namespace": "ml", "exported_pod": pod}
+                for measure in profile.measures:
+                    marks = [dict(measure.matchers), {"status_type": "other"}] if measure.matchers else [{}]
+                    for name in measure.names:
+                        written += [(name, {**labels, **mark}, _walk(dice)) for mark in marks]
+    return written
+
+
+def _walk(dice: random.Random) -> list[tuple[Instant, float]]:
+    """Values that stay and move, with gaps and what is no number."""
+    times = [START + INTERVAL * number + dice.choice([0, 0.001, 0.25]) for number in range(SCRAPES)]
+    value, samples = 0.0, []
+    for at in times:
+        value = dice.choice([value, value, value + 1, 3.5])
+        samples.append((at, dice.choice(ODD) if dice.random() < 0.1 else value))
+    return [(at, value) for at, value in samples if value is not None]
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+def test_all_vendors_together_give_the_same_answers(prometheus: str, seed: int) -> None:
+    store = both(prometheus, every_vendor(random.Random(seed)), f"vendors-{seed}")
+    client, simulated = PrometheusClient(prometheus), StoredSource(store, None)
+    real = PrometheusSource(client, QueryWriter(15.0, (("run", f"vendors-{seed}"),)))
+    first = START // 15 * 15 - 30.0
+    grid = Grid(first, first + INTERVAL * SCRAPES + 60, 15.0)
+    presence = rows(real.presence(VENDORS, grid))
+    assert len(presence) == 3 * len(VENDORS)
+    assert rows(simulated.presence(VENDORS, grid)) == presence
+    asked = requests_of([(profile, profile.names(LabelMode.Exported)) for profile in VENDORS])
+    assert len(asked) == 5
+    for request in asked:
+        values = rows(real.values(request, grid))
+        assert {dict(row)["ebbtide_signal"] for row in values} == set(request.asked)
+        assert rows(simulated.values(request, grid)) == values
+    client.close()
 
 
 class Hands:

@@ -30,8 +30,11 @@ from ebbtide.notify.mailroom import Mailroom
 from ebbtide.objects.adapter import KubernetesCluster
 from ebbtide.objects.errors import ApiError
 from ebbtide.objects.executor import Executor
+from ebbtide.objects.quantity import watching
 from ebbtide.options import OperatorOptions
+from ebbtide.samples.profile import Profile
 from ebbtide.samples.settings import LabelMode
+from ebbtide.samples.vendors import ProfileError, read_profiles, watched
 from ebbtide.server import Probes, Server
 from ebbtide.telemetry import PrometheusTelemetry
 
@@ -79,14 +82,17 @@ def main(options: OperatorOptions) -> int:
     if options.kubeconfig:
         os.environ["KUBECONFIG"] = options.kubeconfig
     try:
-        return asyncio.run(_run(options))
-    except ApiError as error:
-        log.error("cannot start", why=error.message)  # noqa: TRY400 - a sentence for people, not a traceback
-        sys.stderr.write(f"ebbtide operator: {error.message}\n")
+        profiles = read_profiles(options.profiles_file)
+        with watching(watched(profiles)):
+            return asyncio.run(_run(options, profiles))
+    except (ApiError, ProfileError) as error:
+        told = error.message if isinstance(error, ApiError) else str(error)
+        log.error("cannot start", why=told)  # noqa: TRY400 - a sentence for people, not a traceback
+        sys.stderr.write(f"ebbtide operator: {told}\n")
         return 1
 
 
-async def _run(options: OperatorOptions) -> int:
+async def _run(options: OperatorOptions, profiles: tuple[Profile, ...]) -> int:
     identity = new_identity()
     agent = f"ebbtide/{__version__} ({identity})"  # so that an audit log tells the replicas apart
     client = await connect(kubeconfig=options.kubeconfig, context=options.context, user_agent=agent)
@@ -95,12 +101,12 @@ async def _run(options: OperatorOptions) -> int:
         for problem in problems:
             log.error("cannot start", why=problem)
             sys.stderr.write(f"ebbtide operator: {problem}\n")
-        return 1 if problems else await _operate(options, client, identity)
+        return 1 if problems else await _operate(options, client, identity, profiles)
     finally:
         await client.close()
 
 
-async def _operate(options: OperatorOptions, client: Client, identity: str) -> int:
+async def _operate(options: OperatorOptions, client: Client, identity: str, profiles: tuple[Profile, ...]) -> int:
     """Build everything, start everything, wait for the signal, stop in reverse order."""
     stop, clock, doorbell = asyncio.Event(), WallClock(), asyncio.Event()
     election = _election(options, client, identity, doorbell.set)
@@ -122,7 +128,7 @@ async def _operate(options: OperatorOptions, client: Client, identity: str) -> i
         clock=clock.now,
         writes_per_second=options.write_rate,
     )
-    metrics = PrometheusMetrics(_metrics_settings(options), clock)
+    metrics = PrometheusMetrics(_metrics_settings(options), clock, profiles)
     mailroom = _mailroom(options, telemetry)
     engine = Engine(
         cluster=KubernetesCluster(stores.inventory, executor, stores.unfresh),

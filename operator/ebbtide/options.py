@@ -37,6 +37,8 @@ class OperatorOptions:
     sample_interval_seconds: float = 30.0
     look_back_seconds: float = 7_200.0
     label_mode: str = "Auto"
+    profiles_file: Path | None = None
+    """A YAML list of profiles of exporters beside those that come with the program; None: no more."""
     enforcement: bool = False
     write_pods: bool = False
     """Attribution labels may be written on running pods and their volumes."""

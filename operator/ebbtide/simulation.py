@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ebbtide.engine import Engine
+from ebbtide.objects.quantity import watching
 from ebbtide.ports import TickReport
+from ebbtide.samples.vendors import watched
 from ebbtide.sim.operator_ports import AlwaysLeads, Ports, Ticking
 from ebbtide.sim.result import Result
 from ebbtide.sim.run import Run
@@ -41,9 +43,8 @@ def simulate(path: str | Path, text: str | None = None) -> Result:
 
 def run(loaded: Loaded, tell: Callable[[int], None] | None = None) -> Result:
     """Run what was read. `tell` is called with each second that is reached."""
-    whole = Run(loaded, _engine)
-    with _rarely_collected():
-        return asyncio.run(whole.result(tell))
+    with _rarely_collected(), watching(watched(loaded.profiles)):
+        return asyncio.run(Run(loaded, _engine).result(tell))
 
 
 @contextmanager

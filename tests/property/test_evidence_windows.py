@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ebbtide.core.energy import BIN_SECONDS, Reading, watts
 from ebbtide.core.evidence import NEVER, DeviceEvidence, EvidenceBook, Pace, Signal
-from ebbtide.core.signal import ACTIVITY, thresholds
+from ebbtide.core.signal import ACTIVITY, SLOTS, thresholds
 
 PACE = Pace.of(30.0)
 MODEL = "Tesla T4"
@@ -98,7 +98,7 @@ def assert_sums(found: DeviceEvidence, samples, limits) -> None:
         for at, value in seen.items()
         if value > (limits.percent if signal is Signal.Utilisation else limits.ratio)
     ]
-    work = [at for at, signal in busy if signal in {Signal.Tensor, Signal.Dram}]
+    work = [at for at, signal in busy if signal in {Signal.Tensor, Signal.Dram, Signal.Launches}]
     pairs = [pair for seen in by_signal.values() for pair in pairwise([-inf, *seen])]
     gaps = [after for before, after in pairs if after - before > PACE.gap]
     assert found.newest == max((at for seen in by_signal.values() for at in seen), default=NEVER)
@@ -116,7 +116,7 @@ def state(found: DeviceEvidence):
     stairs = [list(found.section(slot)) for slot in range(len(ACTIVITY))]
     points = None if found.meter is None else (list(found.meter.points), found.meter.differs, found.meter.odd_from)
     sums = (found.newest, found.clean_since, found.hole_end, found.last_busy_at, found.worked_at, found.bad_at)
-    return list(found.head), found.gaps or [()] * 7, stairs, points, sums, found.bad or {}
+    return list(found.head), found.gaps or [()] * SLOTS, stairs, points, sums, found.bad or {}
 
 
 @given(activity_samples, st.sampled_from(LIMITS))

@@ -10,17 +10,17 @@ from ebbtide.core.snapshot import ClusterState, MetricsHealth, Policy
 from ebbtide.core.workload import Attribution, Breaker, Pod, WorkloadKey
 from ebbtide.samples import reader
 from ebbtide.samples.answer import MetricsError
-from ebbtide.samples.profile import NVIDIA
 from ebbtide.samples.reader import FleetReader
 from ebbtide.samples.settings import ReadingSettings
 from ebbtide.samples.ticket import Ticket
+from ebbtide.samples.vendors import NVIDIA, VENDORS
 from ebbtide.sim.series_store import SeriesStore
 from ebbtide.sim.simulated_metrics import Condition, SimulatedMetrics, SwitchedSource
 from ebbtide.sim.source import StoredSource
 
 START = 1_790_000_010.0
 SETTINGS = ReadingSettings(sample_interval_seconds=30.0, look_back_seconds=600.0)
-METRICS = sorted({name for group in NVIDIA.groups for one in group for name in (one.metric, one.rest) if name})
+METRICS = sorted({name for group in NVIDIA.groups for one in group for name in one.names})
 
 
 class RecordingBook(EvidenceBook):
@@ -86,9 +86,9 @@ class World:
     def __init__(self) -> None:
         self.clock, self.store = Hands(), SeriesStore()
         self.metrics = SimulatedMetrics(self.store, SETTINGS, self.clock)
-        self._stored = StoredSource(self.store, NVIDIA, self.metrics._stored._scrape)
+        self._stored = StoredSource(self.store, self.metrics._stored._scrape)
         self._whole = SwitchedSource(self._stored)
-        self._reader = FleetReader(SETTINGS, NVIDIA, self._whole)
+        self._reader = FleetReader(SETTINGS, VENDORS, self._whole)
 
     def scrape(self, holders: dict[str, str], value: float, prefix: str = "exported_") -> None:
         """`holders`: pod by device."""

@@ -10,16 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ebbtide.samples.profile import NVIDIA, Scope
+from ebbtide.samples.profile import Scope
 from ebbtide.samples.settings import LabelMode
-from ebbtide.samples.source import SIGNAL_LABEL, ValueRequest
+from ebbtide.samples.source import SIGNAL_LABEL, requests_of
 from ebbtide.samples.span import Grid
+from ebbtide.samples.vendors import NVIDIA
 from ebbtide.sim.series_store import SeriesStore
 from ebbtide.sim.source import StoredSource
 
 START = 1_790_000_000.0
 NAMES = NVIDIA.names(LabelMode.Exported)
-METRICS = sorted({name for group in NVIDIA.groups for one in group for name in (one.metric, one.rest) if name})
+METRICS = sorted({name for group in NVIDIA.groups for one in group for name in one.names})
 STALE = "stale"
 VALUES = [0.0, 0.5, 1.0, 3.0, 81079.0, -1.0, 1e15, 2e15, math.nan, math.inf, -math.inf, STALE]
 
@@ -112,15 +113,15 @@ class Scan:
 
     def values(self, measure) -> dict[frozenset, float]:
         keys, undivided = NVIDIA.keys(measure, NAMES), measure.scope is Scope.Undivided
-        peak = self.over_time(measure.metric, keys, top, undivided=undivided)
+        peak = self.over_time(measure.metrics[0], keys, top, undivided=undivided)
         if measure.rest:
-            rest = self.over_time(measure.rest, keys, top, undivided=undivided)
+            rest = self.over_time(measure.rest[0], keys, top, undivided=undivided)
             whole = {key: min(peak[key], 1e15) + rest[key] for key in peak.keys() & rest.keys()}
             return {key: 100 * peak[key] / sum_ + root(1e15 - rest[key]) for key, sum_ in whole.items() if sum_ > 0}
         if not measure.vetted:
             return peak
-        total = self.over_time(measure.metric, keys, sum, undivided=undivided)
-        least = self.over_time(measure.metric, keys, bottom, undivided=undivided)
+        total = self.over_time(measure.metrics[0], keys, sum, undivided=undivided)
+        least = self.over_time(measure.metrics[0], keys, bottom, undivided=undivided)
         return {key: peak[key] + 0 * total[key] + root(least[key]) for key in peak}
 
 
@@ -157,18 +158,18 @@ def answered(answer):
 @settings(max_examples=300, deadline=None)
 @given(tracks_of(NVIDIA.presence), grids)
 def test_presence_is_what_a_scan_finds(given_tracks, grid):
-    source = StoredSource(stored(given_tracks), NVIDIA, None)
-    assert answered(source.presence(grid)) == scanned(given_tracks, grid, Scan.presence)
+    source = StoredSource(stored(given_tracks), None)
+    assert answered(source.presence([NVIDIA], grid)) == scanned(given_tracks, grid, Scan.presence)
 
 
 @settings(max_examples=300, deadline=None)
 @given(tracks, grids)
 def test_values_are_what_a_scan_finds(given_tracks, grid):
-    source = StoredSource(stored(given_tracks), NVIDIA, None)
-    for group in NVIDIA.groups:
-        answer = source.values(ValueRequest({str(one.signal): one for one in group}, NAMES), grid)
+    source = StoredSource(stored(given_tracks), None)
+    for request in requests_of([(NVIDIA, NAMES)]):
+        answer = source.values(request, grid)
         wanted = {}
-        for one in group:
+        for one in (asked.measure for asked in request.asked.values()):
             rows = scanned(given_tracks, grid, lambda scan, one=one: scan.values(one))
             wanted |= {key | {(SIGNAL_LABEL, str(one.signal))}: row for key, row in rows.items()}
         assert answered(answer) == wanted
@@ -179,7 +180,7 @@ def test_values_are_what_a_scan_finds(given_tracks, grid):
 def test_series_that_are_added_later_are_found_too(before, after, grid):
     """Groups are remembered from one question to the next."""
     store = SeriesStore()
-    source = StoredSource(store, NVIDIA, None)
+    source = StoredSource(store, None)
     everything = {(name, frozenset(names.items())): (name, names, at) for name, names, at in (*after, *before)}
     for some in (before, everything.values()):
         for metric, names, samples in some:
@@ -188,9 +189,9 @@ def test_series_that_are_added_later_are_found_too(before, after, grid):
                 for at, value in sorted(samples.items()):
                     if value != STALE:
                         track.append(START + at, value)
-        source.presence(grid)
-    fresh = StoredSource(store, NVIDIA, None)
-    assert answered(source.presence(grid)) == answered(fresh.presence(grid))
+        source.presence([NVIDIA], grid)
+    fresh = StoredSource(store, None)
+    assert answered(source.presence([NVIDIA], grid)) == answered(fresh.presence([NVIDIA], grid))
 
 
 def test_a_sample_must_be_newer_than_the_one_before():

@@ -48,6 +48,7 @@ def device_tracks(draw):
         "engine": track(level / 100, changes, 0.01) if draw(there) else None,
         "tensor": track(level / 200 if draw(there) else 0.0, {}) if draw(there) else None,
         "dram": 0.0 if draw(there) else None,
+        "launches": track(level / 100, changes, 0.01) if not draw(there) else None,
         "watts": draw(st.sampled_from([70.0, 70.0, 500.0, None])),
         "energy": draw(st.sampled_from([cold, lambda now: 600.0 if changes.get(now, 0) > 50 else 70.0, None])),
         "memory": draw(st.sampled_from([0.0, 50.0, None])),

@@ -31,6 +31,9 @@
 {{- end }}
 - --sample-interval-seconds={{ .Values.metrics.sampleIntervalSeconds }}
 - --label-mode={{ .Values.metrics.labelMode }}
+{{- if .Values.metrics.profiles }}
+- --profiles-file=/etc/ebbtide/profiles/profiles.yaml
+{{- end }}
 - --look-back-seconds={{ .Values.metrics.lookBackSeconds | int64 }}
 {{- with .Values.notify.receiversFrom }}
 {{- if and .secretName .configMapName }}

@@ -14,6 +14,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "bool_type": "write true or false, without quotes",
     "dict_type": "write a map of fields",
     "enum": "{value!r} is not known to this version of Ebbtide; known are {expected}",
+    "greater_than": "{value} is too small; write more than {gt}",
     "greater_than_equal": "{value} is too small; write {ge} or more",
     "int_type": "{value!r} is not a whole number; write one, without quotes",
     "less_than_equal": "{value} is too large; write {le} or less",
@@ -64,8 +65,13 @@ def _without_status(raw: Mapping[str, Any], unreadable: set[str]) -> dict[str, A
 
 
 def _invalid(error: ErrorDetails) -> Invalid:
-    path = _path(error["loc"]) + str(error.get("ctx", {}).get("path", ""))
-    return Invalid(path.lstrip("."), _message(error))
+    path, message = explained(error)
+    return Invalid(path.lstrip("."), message)
+
+
+def explained(error: ErrorDetails) -> tuple[str, str]:
+    """Where it lies, such as .spec.nodes[0].id, and what is wrong, as a person would say it."""
+    return _path(error["loc"]) + str(error.get("ctx", {}).get("path", "")), _message(error)
 
 
 def _path(loc: tuple[int | str, ...]) -> str:

@@ -5,7 +5,7 @@ from math import inf
 from sys import intern
 
 from ebbtide.core.energy import Meter, Reading, extend, is_point, newest_odd, rebuilt, remaining, takes_late
-from ebbtide.core.idle_watts import idle_watts
+from ebbtide.core.idle_watts import IdleWatts, idle_watts
 from ebbtide.core.series import NEVER
 from ebbtide.core.signal import (
     ACTIVITY,
@@ -13,6 +13,7 @@ from ebbtide.core.signal import (
     ENERGY,
     ENGINE,
     HIGHEST,
+    LAUNCHES,
     POWER,
     SLOT,
     SLOTS,
@@ -50,13 +51,16 @@ class DeviceEvidence(Traces):
         "thresholds",
     )
 
-    def __init__(self, namespace: str, pod: str, device: str, model: str, pace: Pace) -> None:
+    def __init__(  # noqa: PLR0917  who holds what, then how it is judged
+        self, namespace: str, pod: str, device: str, model: str, pace: Pace, watts: IdleWatts | None = None
+    ) -> None:
+        """`watts`: what the board may draw at rest; left out: what the table of core.idle_watts says of its model."""
         super().__init__(pace)
         self.id = device
         self.namespace = namespace
         self.pod = pod
         self.model = intern(model)
-        self.idle_watts = idle_watts(model)
+        self.idle_watts = watts or idle_watts(model)
         self.mig = "/" in device
         self.bad: dict[Signal, Instant] | None = None
         """Time of the newest value that cannot be true, by signal."""
@@ -64,7 +68,7 @@ class DeviceEvidence(Traces):
         """Everything held for this device id where more than one pod was seen on it, itself included."""
         self.thresholds = thresholds(5, 2)
         self.mask = 0
-        """Activity signals ever seen valid: bit 0 utilisation, 1 engine, 2 tensor, 3 DRAM."""
+        """Activity signals ever seen valid: bit 0 utilisation, 1 engine, 2 tensor, 3 DRAM, 4 launches."""
         self.newest: Instant = NEVER
         """Newest valid activity sample."""
         self.last_busy_at: Instant = NEVER
@@ -82,7 +86,7 @@ class DeviceEvidence(Traces):
 
     @property
     def worked_at(self) -> Instant:
-        """Newest tensor or DRAM sample above `thresholds`: proof that a busy device does not just spin."""
+        """Newest tensor, DRAM or launches sample above `thresholds`: proof that a busy device does not just spin."""
         return self.head[WORKED]
 
     @property
@@ -124,14 +128,15 @@ class DeviceEvidence(Traces):
             self._read_meter(last, previous, at, value)
 
     def again(self, at: Instant, millijoules: float) -> None:
-        """Every signal once more: the energy counter at this reading, the others with the values that they have.
+        """Every signal of dcgm-exporter once more: the energy counter at this reading, the others as they were.
 
         The same as to fold each, in a third of the time, for who knows that all were true at the sample before, and
         that none is missing since.
         """
         self.fold(Signal.Energy, at, millijoules)
         head, limits = self.head, self.thresholds
-        head[:SLOTS] = array("d", (at,)) * SLOTS
+        head[:LAUNCHES] = array("d", (at,)) * LAUNCHES
+        head[POWER:SLOTS] = array("d", (at,)) * (SLOTS - POWER)
         self.newest = at
         works = head[VALUE + TENSOR] > limits.ratio or head[VALUE + DRAM] > limits.ratio
         if works or head[VALUE] > limits.percent or head[VALUE + ENGINE] > limits.ratio:

@@ -75,7 +75,8 @@ class Window(NamedTuple):
         """Families of signals that cover the window; idleness needs two that cannot fail together (P3).
 
         A MIG instance has no utilisation. Its engine counter may stick at 0, so tensor and DRAM count as a second
-        opinion there, and so does the power of the whole board where that is idle.
+        opinion there, and so does the power of the whole board where that is idle. What was begun (launches) is
+        counted where work is handed over, not where it is measured.
         """
         covered = [signal for signal in ACTIVITY if self.is_covered(signal)]
         families = []
@@ -86,6 +87,7 @@ class Window(NamedTuple):
             families += ["tensor and DRAM"] if {Signal.Tensor, Signal.Dram}.intersection(covered) else []
         elif set(PROFILING).intersection(covered):
             families.append("profiling")
+        families += ["launches"] if Signal.Launches in covered else []
         return (*families, "power") if self.power_vouches() else tuple(families)
 
     def power_vouches(self) -> bool:

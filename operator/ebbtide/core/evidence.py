@@ -5,10 +5,11 @@ answers is a function of the set of samples folded, for windows that start after
 batching and duplicates do not matter.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from ebbtide.core.device_evidence import DeviceEvidence
+from ebbtide.core.idle_watts import IdleWatts, idle_watts
 from ebbtide.core.series import NEVER
 from ebbtide.core.signal import Pace, Signal, Thresholds
 from ebbtide.core.signs import Signs
@@ -22,7 +23,7 @@ _NOBODY: Mapping[str, Sequence[DeviceEvidence]] = MappingProxyType({})
 class EvidenceBook:
     """All devices by pod. A row without a pod (namespace and pod empty) is the device's own, unattributed row."""
 
-    __slots__ = ("_by_id", "_by_pod", "others", "pace", "signs", "since")
+    __slots__ = ("_by_id", "_by_pod", "others", "pace", "signs", "since", "watts_of")
 
     def __init__(self, interval_seconds: float, since: Instant = NEVER) -> None:
         self.pace = Pace.of(interval_seconds)
@@ -35,6 +36,8 @@ class EvidenceBook:
         """Signs of life beside the devices; None: nobody reads them."""
         self.others: dict[tuple[str, str], Instant] = {}
         """By (namespace, pod): newest sample of a series that names this pod, but by the UID of another."""
+        self.watts_of: Callable[[str], IdleWatts] = idle_watts
+        """What boards of a model may draw at rest; asked when a device is first seen."""
 
     def __len__(self) -> int:
         return sum(len(devices) for pods in self._by_pod.values() for devices in pods.values())
@@ -93,7 +96,7 @@ class EvidenceBook:
         for found in known:
             if found.id == device:
                 return found
-        new = DeviceEvidence(namespace, pod, device, model, self.pace)
+        new = DeviceEvidence(namespace, pod, device, model, self.pace, self.watts_of(model))
         pods[pod or device] = (*known, new)
         self._introduce(new)
         return new

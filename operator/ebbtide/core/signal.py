@@ -14,6 +14,8 @@ class Signal(StrEnum):
     """Ratio 0-1.0001, as Tensor and Dram."""
     Tensor = "Tensor"
     Dram = "Dram"
+    Launches = "Launches"
+    """1 where work was begun lately (a kernel launched, an execution completed), 0 where none was."""
     Power = "Power"
     """Watts."""
     Energy = "Energy"
@@ -22,21 +24,21 @@ class Signal(StrEnum):
     """Device memory held, percent of all of it; only the newest is kept."""
 
 
-ACTIVITY = (Signal.Utilisation, Signal.Engine, Signal.Tensor, Signal.Dram)
+ACTIVITY = (Signal.Utilisation, Signal.Engine, Signal.Tensor, Signal.Dram, Signal.Launches)
 """Signals that show work; they come first in the order of slots."""
 SLOT: dict[Signal, int] = {signal: slot for slot, signal in enumerate(Signal)}
-UTILISATION, ENGINE, TENSOR, DRAM, POWER, ENERGY, MEMORY = range(7)
+UTILISATION, ENGINE, TENSOR, DRAM, LAUNCHES, POWER, ENERGY, MEMORY = range(8)
 SLOTS = len(SLOT)
 
-HIGHEST = (100.0, 1.0001, 1.0001, 1.0001, 5000.0, 1e14, 100.01)
+HIGHEST = (100.0, 1.0001, 1.0001, 1.0001, 1.0001, 5000.0, 1e14, 100.01)
 """Highest believable value by slot; the lowest is 0. DCGM writes "blank" as 2147483632 and above, 1.4e14 for doubles
 and 9.2e18; no board draws 5 kW, and 1e14 mJ are 700 W for four years."""
-THRESHOLDS_PER_UNIT = (1, 100, 100, 100)
+THRESHOLDS_PER_UNIT = (1, 100, 100, 100, 100)
 """Thresholds are whole percent, so old peaks need no finer levels; by slot of an activity signal."""
 
 
 class Thresholds(NamedTuple):
-    """Busy is strictly above: percent for utilisation, a ratio for engine, tensor and DRAM."""
+    """Busy is strictly above: percent for utilisation, a ratio for the others."""
 
     percent: float
     ratio: float

@@ -47,6 +47,15 @@ class Catalog:
 
 
 @dataclass(frozen=True, slots=True)
+class Distrust:
+    """Series of one vendor's devices cannot be attributed to pods."""
+
+    label_mode: str
+    """Empty: labels are understood in no way (LabelModeUnknown)."""
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class MetricsHealth:
     """State of the metrics source. up False: down, timed out, or warned of partial data; `message` says which."""
 
@@ -57,6 +66,8 @@ class MetricsHealth:
     label_mode: str = ""
     attribution_problem: str = ""
     """Why series cannot be attributed to pods (LabelModeUnknown, AttributionBroken); empty when trusted."""
+    distrusted: Mapping[str, Distrust] = field(default_factory=dict)
+    """The same for the pods of some vendors only, by the accelerator resource that they request."""
     as_of: Instant | None = None
     interval_problem: str = ""
     """The scrape targets' interval does not fit metrics.sampleIntervalSeconds."""

@@ -11,15 +11,16 @@ from ebbtide.core import series
 from ebbtide.core.device_window import HOLE_POWER_FACTOR, MISSING_SHARE, ROUNDING, Window
 from ebbtide.core.evidence import NEVER, DeviceEvidence
 from ebbtide.core.gang import Tally
-from ebbtide.core.signal import DRAM, ENERGY, ENGINE, TENSOR, UTILISATION, Thresholds
+from ebbtide.core.signal import DRAM, ENERGY, ENGINE, LAUNCHES, TENSOR, UTILISATION, Thresholds
 from ebbtide.core.traces import BAD, CLEAN, DIFFERS, FIRST, HOT, ODD
 from ebbtide.core.workload import Instant, Pod
 
-_BITS = (UTILISATION, ENGINE, TENSOR, DRAM)
-_SLOTS_OF_MASK = tuple(tuple(slot for slot in _BITS if mask >> slot & 1) for mask in range(16))
+_BITS = (UTILISATION, ENGINE, TENSOR, DRAM, LAUNCHES)
+_MASKS = range(1 << len(_BITS))
+_SLOTS_OF_MASK = tuple(tuple(slot for slot in _BITS if mask >> slot & 1) for mask in _MASKS)
 """Slots of the activity signals that a mask names."""
-_TWO_FAMILIES = frozenset(mask for mask in range(16) if mask & 1 and mask & 14)
-_TWO_FAMILIES_MIG = frozenset(mask for mask in range(16) if mask & 2 and mask & 12)
+_TWO_FAMILIES = frozenset(mask for mask in _MASKS if bool(mask & 1) + bool(mask & 14) + bool(mask & 16) > 1)
+_TWO_FAMILIES_MIG = frozenset(mask for mask in _MASKS if bool(mask & 2) + bool(mask & 12) + bool(mask & 16) > 1)
 
 
 def is_spotless(tally: Tally) -> bool:

@@ -59,9 +59,14 @@ def metrics_unavailable(case: Case) -> Hit | None:
 def attribution_untrusted(case: Case) -> Hit | None:
     """Series cannot be attributed to pods at all."""
     health = case.tally.gang.metrics
-    if not health.attribution_problem:
-        return None
-    return _hit(Reason.AttributionBroken if health.label_mode else Reason.LabelModeUnknown, health.attribution_problem)
+    if health.attribution_problem:
+        reason = Reason.AttributionBroken if health.label_mode else Reason.LabelModeUnknown
+        return _hit(reason, health.attribution_problem)
+    for pod, _, _ in case.tally.held if health.distrusted else ():
+        found = health.distrusted.get(pod.accelerator_resource)
+        if found is not None:
+            return _hit(Reason.AttributionBroken if found.label_mode else Reason.LabelModeUnknown, found.problem)
+    return None
 
 
 def pod_identity(case: Case) -> Hit | None:

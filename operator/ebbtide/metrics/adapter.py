@@ -16,10 +16,11 @@ from ebbtide.metrics.source import PrometheusSource
 from ebbtide.metrics.worker import Worker, WorkerBusyError
 from ebbtide.ports import Clock
 from ebbtide.samples.answer import MetricsError
-from ebbtide.samples.profile import NVIDIA, Profile
+from ebbtide.samples.profile import Profile
 from ebbtide.samples.reader import FleetReader, Tally
 from ebbtide.samples.signs import SignReader
 from ebbtide.samples.ticket import Ticket
+from ebbtide.samples.vendors import VENDORS
 
 log = structlog.get_logger(__name__)
 
@@ -27,15 +28,15 @@ log = structlog.get_logger(__name__)
 class PrometheusMetrics:
     """Reads what is new since the last call into per-device evidence, six queries at most. Implements ports.Metrics."""
 
-    def __init__(self, settings: MetricsSettings, clock: Clock, profile: Profile = NVIDIA) -> None:
+    def __init__(self, settings: MetricsSettings, clock: Clock, profiles: tuple[Profile, ...] = VENDORS) -> None:
         self._settings = settings
         self._clock = clock
         limits = Limits(settings.query_seconds, settings.max_answer_bytes)
         self._client = PrometheusClient(
             settings.url, token_file=settings.token_file, ca_file=settings.ca_file, limits=limits
         )
-        writer = QueryWriter(profile, settings.step_seconds, settings.match_labels)
-        self._reader = FleetReader(settings, profile, PrometheusSource(self._client, writer))
+        writer = QueryWriter(settings.step_seconds, settings.match_labels)
+        self._reader = FleetReader(settings, profiles, PrometheusSource(self._client, writer))
         signs = PrometheusSigns(self._client, settings.match_labels)
         self._signs = SignReader(settings, signs, dict(settings.allowed))
         self._worker = Worker("ebbtide-metrics")

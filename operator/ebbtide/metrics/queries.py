@@ -1,68 +1,121 @@
-"""The fleet queries of one tick, as PromQL: one series per device, whatever the fleet's size."""
+"""The fleet queries of one tick, as PromQL: one series per device, whatever the fleet's size and its vendors."""
 
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 
-from ebbtide.samples.profile import Measure, Profile, Scope
-from ebbtide.samples.source import ABSURD, SIGNAL_LABEL, ValueRequest
+from ebbtide.samples.profile import Profile, Reading
+from ebbtide.samples.settings import STEPS_PER_INTERVAL
+from ebbtide.samples.source import ABSURD, COUNT_INTERVALS, PROFILE_LABEL, SIGNAL_LABEL, Asked, ValueRequest
+
+_NAME_LABEL = "ebbtide_name"
+"""Keeps series of the same labels under several names apart until the greatest is found."""
 
 
 class QueryWriter:
-    """Writes queries for one profile, step (seconds) and set of matchers."""
+    """Writes queries for one step (seconds) and set of matchers."""
 
-    def __init__(self, profile: Profile, step: float, match_labels: tuple[tuple[str, str], ...] = ()) -> None:
-        self._profile = profile
+    def __init__(self, step: float, match_labels: tuple[tuple[str, str], ...] = ()) -> None:
         self._step = step
-        self._matchers = tuple(f"{name}={_quoted(value)}" for name, value in match_labels)
+        self._matchers = tuple(_matcher(name, (value,)) for name, value in match_labels)
 
     def values(self, request: ValueRequest) -> str:
         """The values of one group of signals."""
-        parts = (
-            f'label_replace({self._value(measure, self._keys(measure, request))}, "{SIGNAL_LABEL}", "{name}", "", "")'
-            for name, measure in request.measures.items()
-        )
-        return " or ".join(parts)
+        return " or ".join(_marked(self._value(asked), SIGNAL_LABEL, mark) for mark, asked in request.asked.items())
 
-    def selectors(self) -> list[str]:
+    def selectors(self, profiles: Iterable[Profile]) -> list[str]:
         """Selectors of the series that say that a device was sampled."""
-        return [self.selector(name) for name in self._profile.presence]
+        return [self.selector(profile, name) for profile in profiles for name in profile.presence]
 
-    def selector(self, metric: str, *more: str) -> str:
-        """One metric under the matchers of the settings."""
-        matchers = ", ".join((*self._matchers, *more))
+    def selector(self, profile: Profile, metric: str, *more: str) -> str:
+        """One metric under the matchers of the settings and of its profile."""
+        own = (_matcher(name, (value,)) for name, value in profile.matchers)
+        matchers = ", ".join((*self._matchers, *own, *more))
         return f"{metric}{{{matchers}}}" if matchers else metric
 
-    def presence(self) -> str:
+    def presence(self, profiles: Sequence[Profile]) -> str:
         """Who held which device, and the true time of each sample.
 
         timestamp() looks back five minutes, so only times inside the step pass. It must stand around a bare selector:
         around anything else it gives the time of evaluation.
         """
-        profile = self._profile
-        fresh = (f"(timestamp({self.selector(name)}) > time() - {self._step:.3f})" for name in profile.presence)
+        if len(profiles) == 1:
+            return self._presence(profiles[0])
+        return " or ".join(_marked(self._presence(profile), PROFILE_LABEL, profile.name) for profile in profiles)
+
+    def _presence(self, profile: Profile) -> str:
+        selectors = (self.selector(profile, name) for name in profile.presence)
+        fresh = (f"(timestamp({selector}) > time() - {self._step:.3f})" for selector in selectors)
         return f"max by ({', '.join(profile.presence_keys)}) ({' or '.join(fresh)})"
 
-    def _keys(self, measure: Measure, request: ValueRequest) -> str:
-        return ", ".join(self._profile.keys(measure, request.names))
-
-    def _value(self, measure: Measure, keys: str) -> str:
-        peak = self._over_time(measure, keys, "max")
+    def _value(self, asked: Asked) -> str:
+        measure = asked.measure
+        if measure.reading is Reading.Count:
+            return self._moves(asked)
+        if measure.reading is Reading.Age:
+            return self._over_time(asked, measure.metrics, "min")
+        peak = self._over_time(asked, measure.metrics, "max")
         if measure.rest:
-            return self._share(peak, self._over_time(replace(measure, metric=measure.rest), keys, "max"))
+            return _share(peak, self._over_time(asked, measure.rest, "max"))
+        if measure.whole:
+            return f"100 * {peak} / ({self._over_time(asked, measure.whole, 'max')} > 0)"
         if not measure.vetted:
             return peak
-        total, least = self._over_time(measure, keys, "sum"), self._over_time(measure, keys, "min")
+        total, least = (self._over_time(asked, measure.metrics, function) for function in ("sum", "min"))
         return f"{peak} + 0 * {total} + 0 * sqrt({least})"
 
-    def _share(self, part: str, rest: str) -> str:
-        """A percentage; a marker in either part gives a value far above 100 or NaN, never a plausible one."""
-        whole = f"clamp_max({part}, {ABSURD:g}) + {rest}"
-        return f"100 * {part} / (({whole}) > 0) + 0 * sqrt({ABSURD:g} - {rest})"
-
-    def _over_time(self, measure: Measure, keys: str, function: str) -> str:
+    def _over_time(self, asked: Asked, metrics: tuple[str, ...], function: str) -> str:
         """The greatest, least or sum over the samples in (t - step, t], for each row."""
-        more = (f'{self._profile.instance_label}=""',) if measure.scope is Scope.Undivided else ()
-        window = f"{self._step * 1000:.0f}ms"
-        return f"{function} by ({keys}) ({function}_over_time({self.selector(measure.metric, *more)}[{window}]))"
+        selected = (f"{function}_over_time({it}[{self._window(1)}])" for it in self._selected(asked, metrics))
+        return f"{function} by ({_keys(asked)}) ({_together(tuple(selected))})"
+
+    def _moves(self, asked: Asked) -> str:
+        """How often counters changed lately, for each row that has a sample in (t - step, t]."""
+        lately = self._window(COUNT_INTERVALS * STEPS_PER_INTERVAL)
+        moves = (
+            f"changes({it}[{lately}]) + 0 * sum_over_time({it}[{self._window(1)}])"
+            for it in self._selected(asked, asked.measure.metrics)
+        )
+        return f"max by ({_keys(asked)}) ({_together(tuple(moves))})"
+
+    def _selected(self, asked: Asked, metrics: tuple[str, ...]) -> list[str]:
+        measure, whole = asked.measure, asked.profile.whole_only(asked.measure)
+        more = [_matcher(name, (value,)) for name, value in measure.matchers]
+        more += [] if whole is None else [_matcher(*whole)]
+        return [self.selector(asked.profile, metric, *more) for metric in metrics]
+
+    def _window(self, steps: int) -> str:
+        return f"{steps * self._step * 1000:.0f}ms"
+
+
+def _keys(asked: Asked) -> str:
+    return ", ".join(asked.profile.keys(asked.measure, asked.names))
+
+
+def _share(part: str, rest: str) -> str:
+    """A percentage; a marker in either part gives a value far above 100 or NaN, never a plausible one."""
+    whole = f"clamp_max({part}, {ABSURD:g}) + {rest}"
+    return f"100 * {part} / (({whole}) > 0) + 0 * sqrt({ABSURD:g} - {rest})"
+
+
+def _together(parts: tuple[str, ...]) -> str:
+    """All of them: `or` alone would drop what has the labels of a part before."""
+    if len(parts) == 1:
+        return parts[0]
+    return " or ".join(_marked(part, _NAME_LABEL, str(number)) for number, part in enumerate(parts))
+
+
+def _marked(text: str, label: str, value: str) -> str:
+    return f'label_replace({text}, "{label}", "{value}", "", "")'
+
+
+def _matcher(name: str, values: Sequence[str]) -> str:
+    if len(values) == 1:
+        return f"{name}={_quoted(values[0])}"
+    return f"{name}=~{_quoted('|'.join(_literal(value) for value in values))}"
+
+
+def _literal(value: str) -> str:
+    """A text as a regular expression that matches it alone."""
+    return "".join(f"\\{sign}" if sign in r"\.+*?()|[]{}^$" else sign for sign in value)
 
 
 def _quoted(value: str) -> str:

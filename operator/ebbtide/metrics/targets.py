@@ -5,7 +5,6 @@ import re
 import msgspec
 
 from ebbtide.metrics.client import PrometheusClient
-from ebbtide.metrics.queries import QueryWriter
 from ebbtide.samples.answer import MetricsError
 from ebbtide.samples.source import Scrape
 
@@ -33,10 +32,10 @@ class _JobsBody(msgspec.Struct):
     data: list[str]
 
 
-def slowest_scrape(client: PrometheusClient, writer: QueryWriter, now: float) -> Scrape | None:
-    """The most seldom scraped target of the jobs that gave series of these devices lately. Raises MetricsError."""
+def slowest_scrape(client: PrometheusClient, selectors: list[str], now: float) -> Scrape | None:
+    """The most seldom scraped target of the jobs that gave these series lately. Raises MetricsError."""
     try:
-        jobs = _jobs(client, writer, now)
+        jobs = _jobs(client, selectors, now)
         body = client.metadata("/api/v1/targets", {"state": "active"}, _CALL_SECONDS)
         targets = msgspec.json.decode(body, type=_TargetsBody).data.active_targets
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -50,10 +49,10 @@ def _scrape(target: _Target) -> Scrape:
     return Scrape(target.scrape_url, target.labels["job"], every, seconds(every))
 
 
-def _jobs(client: PrometheusClient, writer: QueryWriter, now: float) -> set[str]:
-    """Jobs that gave series of these devices lately."""
+def _jobs(client: PrometheusClient, selectors: list[str], now: float) -> set[str]:
+    """Jobs that gave these series lately."""
     start, end = f"{now - _RECENT_SECONDS:.3f}", f"{now:.3f}"
-    params: dict[str, str | list[str]] = {"match[]": writer.selectors(), "start": start, "end": end}
+    params: dict[str, str | list[str]] = {"match[]": selectors, "start": start, "end": end}
     return set(
         msgspec.json.decode(client.metadata("/api/v1/label/job/values", params, _CALL_SECONDS), type=_JobsBody).data
     )

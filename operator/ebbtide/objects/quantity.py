@@ -1,7 +1,8 @@
 """Kubernetes quantities and what a pod asks for."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -32,6 +33,9 @@ ACCELERATORS: Final = frozenset(
     }
 )
 MIG_PREFIX: Final = "nvidia.com/mig-"
+WHOLE: Final = "nvidia.com/gpu"
+PARTS: Final = ("nvidia.com/gpumem", "nvidia.com/gpumem-percentage", "nvidia.com/gpucores")
+"""Beside WHOLE they say how much of each GPU a pod gets, where HAMi shares them."""
 
 Amounts = Mapping[str, str | int | float]
 
@@ -56,9 +60,33 @@ def amount(amounts: Amounts | None, name: str) -> float:
         return 0.0
 
 
+class _Watched:
+    """What users' profiles add. One for the process: objects are decoded far from where profiles are read."""
+
+    names: frozenset[str] = frozenset()
+    beginnings: tuple[str, ...] = ()
+
+
+@contextmanager
+def watching(resources: Iterable[str]) -> Iterator[None]:
+    """Meanwhile these resources stand for devices too; a name that ends with * for all that begin so."""
+    before = _Watched.names, _Watched.beginnings
+    wanted = frozenset(resources)
+    _Watched.names = frozenset(name for name in wanted if not name.endswith("*"))
+    _Watched.beginnings = tuple(sorted(name[:-1] for name in wanted - _Watched.names))
+    try:
+        yield
+    finally:
+        _Watched.names, _Watched.beginnings = before
+
+
 def is_accelerator(name: str) -> bool:
     """Whether an extended resource stands for devices that Ebbtide watches."""
-    return name in ACCELERATORS or name.startswith(MIG_PREFIX)
+    if name in ACCELERATORS or name.startswith(MIG_PREFIX):
+        return True
+    if name in PARTS:
+        return False
+    return name in _Watched.names or name.startswith(_Watched.beginnings)
 
 
 class Resources(msgspec.Struct, gc=False):
@@ -86,7 +114,8 @@ class Asked:
 
     accelerators: int
     accelerator_resource: str
-    """The resource with most devices when there are several; empty without any."""
+    """The resource with most devices when there are several; empty without any. The one of PARTS that is requested
+    beside WHOLE: such devices are shared, and others report on them."""
     cpu: float
     memory_bytes: int
 
@@ -94,9 +123,11 @@ class Asked:
 def asked(containers: Iterable[Container], init_containers: Iterable[Container] = ()) -> Asked:
     """As the scheduler counts: containers and sidecars together, or the largest init step if that is more."""
     main, init = list(containers), list(init_containers)
-    names = {name for one in (*main, *init) if one.resources for name in _names(one.resources) if is_accelerator(name)}
-    devices = {name: int(_effective(main, init, name)) for name in names}
+    every = {name for one in (*main, *init) if one.resources for name in _names(one.resources)}
+    devices = {name: int(_effective(main, init, name)) for name in every if is_accelerator(name)}
     largest = max(sorted(devices), key=lambda name: devices[name], default="")
+    if largest == WHOLE:
+        largest = next((name for name in PARTS if name in every), largest)
     return _shared(
         sum(devices.values()),
         largest if any(devices.values()) else "",

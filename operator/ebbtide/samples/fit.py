@@ -1,9 +1,11 @@
 """Whether the exporters are scraped as often as the settings say."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ebbtide.core.workload import Instant
 from ebbtide.samples.answer import MetricsError
+from ebbtide.samples.profile import Profile
 from ebbtide.samples.source import Source
 
 
@@ -17,10 +19,10 @@ class Fit:
     """It could not be checked: not every API has these calls (Mimir, VictoriaMetrics)."""
 
 
-def interval_fit(source: Source, configured: float, now: Instant) -> Fit:
+def interval_fit(source: Source, profiles: Sequence[Profile], configured: float, now: Instant) -> Fit:
     """Compares the slowest scrape of these devices with the configured interval, in seconds. Never raises."""
     try:
-        slowest = source.slowest_scrape(now)
+        slowest = source.slowest_scrape(profiles, now)
     except MetricsError as error:
         return Fit(remark=f"The scrape interval could not be checked: {error}")
     if slowest is None:

@@ -38,6 +38,8 @@ class Holders:
         self._repeated: set[str] = set()
         self.mistaken: dict[tuple[str, str], Instant] = {}
         """By (namespace, pod): newest sample of a series that names a pod we know by another one's UID."""
+        self._by_pod: dict[tuple[str, str], list[Holding]] | None = None
+        """Only where somebody asks for it, when all are filed."""
 
     def add(self, board: str, holding: Holding) -> None:
         """Files one holding. A pod that is named by several rows of a device holds it once."""
@@ -74,6 +76,15 @@ class Holders:
         if instances is None:
             return self.of_device(board)
         return [holding for device in (board, *instances) for holding in self.of_device(device)]
+
+    def of_pod(self, namespace: str, pod: str) -> Sequence[Holding]:
+        """Everything that the pod held."""
+        if self._by_pod is None:
+            self._by_pod = {}
+            for device in self._first:
+                for holding in self.of_device(device):
+                    self._by_pod.setdefault((holding.namespace, holding.pod), []).append(holding)
+        return self._by_pod.get((namespace, pod), ())
 
     def own_row(self, device: str) -> Holding | None:
         """The device's own row, where one stands beside a pod's row at the same time.

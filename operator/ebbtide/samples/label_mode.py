@@ -102,7 +102,7 @@ class Census:
 
     def _doubt(self, labels: dict[str, str], claim: PodLabels | None) -> None:
         if claim is None:
-            self._doubts.setdefault(_Doubt.Nobody, _NOBODY)
+            self._doubts.setdefault(_Doubt.Nobody, _nobody(self._profile))
             return
         namespace, pod = labels[claim.namespace], labels[claim.pod]
         known = self._roster.find(namespace, pod)
@@ -116,12 +116,8 @@ class Census:
             self._doubts.setdefault(_Doubt.Stranger, Labelling(None, str(claim.mode), told))
 
 
-_NOBODY = Labelling(
-    None,
-    UNLABELLED,
-    "Series name devices but no pods: start the exporter with --kubernetes (DCGM_EXPORTER_KUBERNETES=true), and keep "
-    "its labels namespace and pod in relabelings of the scrape.",
-)
+def _nobody(profile: Profile) -> Labelling:
+    return Labelling(None, UNLABELLED, f"Series name devices but no pods: {profile.remedy}.")
 
 
 def _nothing(profile: Profile, names: PodLabels) -> Labelling:

@@ -2,16 +2,16 @@
 
 import sys
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ebbtide.core.workload import Instant, Pod
 from ebbtide.samples.answer import Answer
 from ebbtide.samples.holders import Holders, Holding, Stamps
-from ebbtide.samples.label_mode import Census
-from ebbtide.samples.profile import INSTANCE_MARK, PodLabels, Profile
+from ebbtide.samples.profile import PodLabels
 from ebbtide.samples.reach import Seen
-from ebbtide.samples.roster import Roster
+from ebbtide.samples.source import PROFILE_LABEL
 from ebbtide.samples.span import Grid
+from ebbtide.samples.vendor import Sight, Vendor
 
 _NEVER = float("inf")
 
@@ -22,71 +22,75 @@ class Presence:
     One pass finds out both where pods are named as they were before; else a second one attributes them.
     """
 
-    def __init__(self, answer: Answer, profile: Profile, grid: Grid, roster: Roster) -> None:
+    def __init__(self, answer: Answer, vendors: Sequence[Vendor], grid: Grid) -> None:
         self._answer = answer
-        self._profile = profile
         self._grid = grid
-        self._roster = roster
+        self._sole = vendors[0] if len(vendors) == 1 else None
+        self._vendors = {vendor.profile.name: vendor for vendor in vendors}
 
-    def rows(self) -> Iterator[tuple[dict[str, str], Stamps]]:
-        """Labels and sample times of each row. Raises MetricsError."""
+    def rows(self) -> Iterator[tuple[Vendor, dict[str, str], Stamps]]:
+        """Vendor, labels and sample times of each row. Raises MetricsError."""
         blank = array("d", bytes(8 * len(self._grid)))
         for series in self._answer.series():
             stamps = blank[:]
             for number, stamp in series.values:
                 stamps[number] = stamp
-            yield series.metric, stamps
+            yield self._sole or self._vendors[series.metric[PROFILE_LABEL]], series.metric, stamps
 
-    def survey(
-        self, live_after: Instant, read_before: Instant | None, read_again: Instant, expected: PodLabels | None
-    ) -> tuple[Census, Seen, Holders]:
-        """How live series name their pods, which samples there are, and holders if pods are named as expected.
+    def survey(self, live_after: Instant, read_before: Instant | None, read_again: Instant) -> tuple[list[Sight], Seen]:
+        """How live series name their pods, which samples there are, and holders if pods are named as before.
 
-        Live are those sampled after `live_after`, or all where none was. Samples are counted up to `read_before` and
-        after `read_again`.
+        Live are those sampled after `live_after`. Samples are counted up to `read_before` and after `read_again`.
         """
-        live, past = Census(self._profile, self._roster), Census(self._profile, self._roster)
+        sights = {id(vendor): Sight(vendor) for vendor in self._vendors.values()}
         before = -_NEVER if read_before is None else read_before
-        earliest, again, tail, holders = _NEVER, 0, 0, Holders()
-        for labels, stamps in self.rows():
-            (live if max(stamps) > live_after else past).add(labels)
+        earliest = _NEVER
+        for vendor, labels, stamps in self.rows():
+            sight = sights[id(vendor)]
+            (sight.live if max(stamps) > live_after else sight.past).add(labels)
             for stamp in stamps:
                 if stamp:
                     earliest = min(earliest, stamp)
-                    again += stamp <= before
-                    tail += stamp > read_again
-            if expected is not None:
-                self._file(holders, labels, stamps, expected)
-        return live or past, Seen(None if earliest == _NEVER else earliest, again, tail), holders
+                    sight.again += stamp <= before
+                    sight.tail += stamp > read_again
+            if sight.expected is not None:
+                _file(sight.holders, vendor, labels, stamps, sight.expected)
+        names = {sight.vendor.profile.name: sight for sight in sights.values()}
+        again, tail = ({name: getattr(sight, part) for name, sight in names.items()} for part in ("again", "tail"))
+        return list(sights.values()), Seen(None if earliest == _NEVER else earliest, again, tail)
 
-    def holders(self, names: PodLabels) -> Holders:
-        """Series attributed to the pods that these labels name."""
+    def holders(self, wanted: Vendor, names: PodLabels) -> Holders:
+        """Series of one vendor attributed to the pods that these labels name."""
         holders = Holders()
-        for labels, stamps in self.rows():
-            self._file(holders, labels, stamps, names)
+        for vendor, labels, stamps in self.rows():
+            if vendor is wanted:
+                _file(holders, vendor, labels, stamps, names)
         return holders
 
-    def _file(self, holders: Holders, labels: dict[str, str], stamps: Stamps, names: PodLabels) -> None:
-        board, device = self._profile.board(labels), self._profile.device(labels)
-        if not board:
-            return
-        pod = self._holder(labels, names, device)
-        if pod is None:
-            holders.add_own(device, stamps)
-            name = labels.get(names.namespace, ""), labels.get(names.pod, "")
-            if self._profile.uid(labels) and self._roster.find(*name) is not None:
-                holders.mistaken[name] = max(*stamps, holders.mistaken.get(name, 0.0))
-        else:
-            own, model = _clipped(stamps, pod.created_at), sys.intern(labels.get(self._profile.model_label, ""))
-            holders.add(board, Holding(pod.namespace, pod.name, device, model, own))
 
-    def _holder(self, labels: dict[str, str], names: PodLabels, device: str) -> Pod | None:
-        pod = self._roster.named(labels, names)
-        if pod is None:
-            return None
-        if INSTANCE_MARK not in device and pod.accelerator_resource.startswith(self._profile.divided_prefix):
-            return None  # the parent board's row says nothing about the instance that the pod holds
-        return pod
+def _file(holders: Holders, vendor: Vendor, labels: dict[str, str], stamps: Stamps, names: PodLabels) -> None:
+    profile = vendor.profile
+    board, device = profile.board(labels), profile.device(labels)
+    if not board:
+        return
+    pod = _holder(vendor, labels, names, divided=device != board)
+    if pod is None:
+        holders.add_own(device, stamps)
+        name = labels.get(names.namespace, ""), labels.get(names.pod, "")
+        if profile.uid(labels) and vendor.roster.find(*name) is not None:
+            holders.mistaken[name] = max(*stamps, holders.mistaken.get(name, 0.0))
+    else:
+        own, model = _clipped(stamps, pod.created_at), sys.intern(labels.get(profile.model_label, "") or profile.model)
+        holders.add(board, Holding(pod.namespace, pod.name, device, model, own))
+
+
+def _holder(vendor: Vendor, labels: dict[str, str], names: PodLabels, *, divided: bool) -> Pod | None:
+    pod = vendor.roster.named(labels, names)
+    if pod is None:
+        return None
+    if not divided and vendor.profile.divided and vendor.profile.is_divided(pod.accelerator_resource):
+        return None  # the parent board's row says nothing about the instance that the pod holds
+    return pod
 
 
 def _clipped(stamps: Stamps, since: Instant) -> Stamps:

@@ -3,19 +3,24 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from ebbtide.core.workload import Instant, Pod, WorkloadKey
-from ebbtide.samples.profile import PodLabels, Profile
+from ebbtide.samples.profile import PodLabels, Profile, owner_of
 
 
 class Roster:
     """By namespace and name: 50,000 keys of both together would be 6 MB."""
 
-    def __init__(self, pods: Mapping[WorkloadKey, Iterable[Pod]], profile: Profile) -> None:
+    def __init__(self, profile: Profile) -> None:
         self._profile = profile
         self._by_namespace: dict[str, dict[str, Pod]] = {}
-        for group in pods.values():
-            for pod in group:
-                if pod.accelerators > 0 and pod.accelerator_resource.startswith(profile.resource_prefix):
-                    self._by_namespace.setdefault(pod.namespace, {})[pod.name] = pod
+        self.resources: set[str] = set()
+        """Accelerator resources that its pods request."""
+
+    def add(self, pod: Pod) -> None:
+        """Takes in one pod."""
+        self._by_namespace.setdefault(pod.namespace, {})[pod.name] = pod
+
+    def __bool__(self) -> bool:
+        return bool(self._by_namespace)
 
     def __iter__(self) -> Iterator[Pod]:
         for pods in self._by_namespace.values():
@@ -38,3 +43,23 @@ class Roster:
     def waiting(self, live_after: Instant) -> int:
         """Pods Ready since before that instant: their devices must have been mapped by now."""
         return sum(pod.ended_at is None and (pod.ready_since or live_after) < live_after for pod in self)
+
+
+def rosters(pods: Mapping[WorkloadKey, Iterable[Pod]], profiles: tuple[Profile, ...]) -> list[Roster]:
+    """One for each profile: a pod is with the one that means its resource most exactly."""
+    found = [Roster(profile) for profile in profiles]
+    by_resource: dict[str, Roster | None] = {}
+    for group in pods.values():
+        for pod in group:
+            if pod.accelerators <= 0:
+                continue
+            resource = pod.accelerator_resource
+            if resource not in by_resource:
+                owner = owner_of(resource, profiles)
+                by_resource[resource] = None if owner is None else found[owner]
+                if owner is not None:
+                    found[owner].resources.add(resource)
+            roster = by_resource[resource]
+            if roster is not None:
+                roster.add(pod)
+    return found

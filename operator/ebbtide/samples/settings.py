@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-_STEPS_PER_INTERVAL = 2
+STEPS_PER_INTERVAL = 2
 
 
 class LabelMode(StrEnum):
@@ -38,7 +38,7 @@ class ReadingSettings:
     @property
     def step_seconds(self) -> float:
         """Width of one step of a range query: half an interval, so that no step hides a sample; whole milliseconds."""
-        return max(1, round(self.sample_interval_seconds * 1000 / _STEPS_PER_INTERVAL)) / 1000
+        return max(1, round(self.sample_interval_seconds * 1000 / STEPS_PER_INTERVAL)) / 1000
 
     @property
     def overlap_seconds(self) -> float:
@@ -46,4 +46,4 @@ class ReadingSettings:
 
         A sample shows up to one scrape timeout after its timestamp, and Prometheus keeps that within the interval.
         """
-        return _STEPS_PER_INTERVAL * self.step_seconds
+        return STEPS_PER_INTERVAL * self.step_seconds

@@ -60,6 +60,15 @@ class Frontier:
         self._settled_to = None
         return True
 
+    @property
+    def settled_to(self) -> Instant | None:
+        """Up to where reading is complete for good; None: it begins anew."""
+        return self._settled_to
+
+    def restart(self) -> None:
+        """Reading begins anew."""
+        self._settled_to = None
+
     def next_grid(self, now: Instant, most_steps: int) -> Grid:
         """The steps to read now: what is new and what may not have been complete, but nothing before the look-back."""
         newest = self._floor(now)

@@ -10,7 +10,9 @@ from ebbtide.objects.executor import Executor
 from ebbtide.objects.inventory import Inventory
 from ebbtide.objects.writing import CrashPoint
 from ebbtide.ports import Clock, Cluster, Metrics, TickReport
+from ebbtide.samples.profile import Profile
 from ebbtide.samples.settings import ReadingSettings
+from ebbtide.samples.vendors import VENDORS
 from ebbtide.sim.api_server import SimulatedApiServer
 from ebbtide.sim.exporter import Exporter
 from ebbtide.sim.scenario import OperatorState, Spec
@@ -79,8 +81,10 @@ class Operator:
         version: Callable[[], int],
         settings: Settings,
         allowed: Mapping[str, str],
+        profiles: tuple[Profile, ...] = VENDORS,
     ) -> None:
         """`version` changes with the pods of the cluster; `allowed`: metrics that users may name."""
+        self._profiles = profiles
         self._build, self._api, self._inventory = build, api, inventory
         self._exporter, self._version, self._settings, self._allowed = exporter, version, settings, allowed
         self._clock: Clock = exporter.clock
@@ -119,7 +123,9 @@ class Operator:
             instance="ebbtide",
         )
         reading = ReadingSettings(sample_interval_seconds=self._settings.sample_interval_seconds)
-        self._metrics = SwiftMetrics(self._exporter, reading, self._clock, self._version, self._allowed)
+        self._metrics = SwiftMetrics(
+            self._exporter, reading, self._clock, self._version, allowed=self._allowed, profiles=self._profiles
+        )
         self._metrics.condition = self._condition
         cluster = KubernetesCluster(self._inventory, executor)
         self._engine = self._build(Ports(cluster, self._metrics, self._clock, self._settings))

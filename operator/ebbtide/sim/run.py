@@ -72,6 +72,7 @@ class Run:
             version=lambda: feed.pods_version,
             settings=settings,
             allowed={it.name: it.namespace_label for it in spec.settings.metrics.allowed},
+            profiles=loaded.profiles,
         )
         self._lanes = LaneBook(self._prices)
         self._onlooker = Onlooker(store, self._world, self._lanes)

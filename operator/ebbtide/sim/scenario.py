@@ -84,6 +84,8 @@ class MetricsWords(Words):
 
     allowed: tuple[Annotated[AllowedWords, BeforeValidator(_allowed)], ...] = ()
     """Series that users may declare."""
+    profiles: tuple[Manifest, ...] = ()
+    """Profiles of exporters beside those that come with the program, as in the chart's values."""
 
 
 class EnforcementWords(Words):

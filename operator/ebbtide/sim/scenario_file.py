@@ -7,6 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ebbtide.objects.quantity import watching
+from ebbtide.samples.profile import Profile
+from ebbtide.samples.vendors import ProfileError, profiles, watched
 from ebbtide.sim.complaint import refusal
 from ebbtide.sim.identity import CLUSTER_SCOPED, Identity, group_of, identity_of
 from ebbtide.sim.manifest import WITH_TEMPLATE, checked, items_of
@@ -47,6 +50,8 @@ class Loaded:
     capacity: tuple[CapacityTrace, ...]
     applied: Mapping[int, dict[str, Any]]
     """Manifests of events, by the event's place."""
+    profiles: tuple[Profile, ...]
+    """Of all exporters that the operator knows."""
 
 
 def load(path: str | Path, text: str | None = None) -> Loaded:
@@ -55,7 +60,17 @@ def load(path: str | Path, text: str | None = None) -> Loaded:
     found = documents(read_text(Path(path)) if text is None else text, file)
     if len(found) != 1:
         raise Refusal(file, "", f"write one {KIND} into a file; found {len(found)} documents")
-    return _Reading(file, Path(path).parent, _parsed(found[0], file), found[0]["spec"]).loaded()
+    scenario = _parsed(found[0], file)
+    known = _profiles(scenario, file)
+    with watching(watched(known)):
+        return _Reading(file, Path(path).parent, scenario, found[0]["spec"]).loaded(known)
+
+
+def _profiles(scenario: Scenario, file: str) -> tuple[Profile, ...]:
+    try:
+        return profiles(scenario.spec.settings.metrics.profiles, "spec.settings.metrics.profiles")
+    except ProfileError as error:
+        raise Refusal(file, error.path, error.message) from error
 
 
 def _parsed(raw: object, file: str) -> Scenario:
@@ -80,7 +95,7 @@ class _Reading:
         self._known: dict[str, tuple[Value, ...]] = {}
         """Activities by their text: thousands of workloads do a handful of different things."""
 
-    def loaded(self) -> Loaded:
+    def loaded(self, known: tuple[Profile, ...]) -> Loaded:
         objects = self._objects()
         applied = {
             place: self._manifest(event.apply, f"spec.events[{place}].apply", whole=False)
@@ -96,6 +111,7 @@ class _Reading:
             series=self._series(),
             capacity=self._capacity(objects),
             applied=applied,
+            profiles=known,
         )
 
     def _objects(self) -> tuple[dict[str, Any], ...]:

@@ -17,22 +17,22 @@ def _kept(labels: Mapping[str, str], keys: Iterable[str]) -> Key:
 
 
 class Groups:
-    """The series of one metric. `mark` is added to every row's labels."""
+    """The series of some metrics. `mark` is added to every row's labels."""
 
     def __init__(
         self,
-        tracks: Sequence[Track],
+        metrics: Sequence[Sequence[Track]],
         keys: tuple[str, ...],
         *,
-        without: str = "",
+        only: Mapping[str, tuple[str, ...]],
         mark: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        self._tracks = tracks
+        """`only`: labels and their values of the series that count; an empty value stands for an absent label."""
+        self._metrics = metrics
         self._keys = keys
-        self._without = without
-        """Series with this label are left out."""
+        self._only = only
         self._mark = mark
-        self._seen = 0
+        self._seen = [0] * len(metrics)
         self._rows: dict[Key, tuple[Labels, list[Track]]] = {}
 
     def rows(self) -> Mapping[Key, tuple[Labels, list[Track]]]:
@@ -41,20 +41,35 @@ class Groups:
         return self._rows
 
     def _follow(self) -> None:
-        for index in range(self._seen, len(self._tracks)):
-            track = self._tracks[index]
-            if self._without not in track.labels:
-                kept = _kept(track.labels, self._keys)
-                self._rows.setdefault(kept, (dict(kept + self._mark), []))[1].append(track)
-        self._seen = len(self._tracks)
+        for rank, tracks in enumerate(self._metrics):
+            for index in range(self._seen[rank], len(tracks)):
+                track = tracks[index]
+                if counts(track, self._only):
+                    kept = _kept(track.labels, self._keys)
+                    self._rows.setdefault(kept, (dict(kept + self._mark), []))[1].append(track)
+            self._seen[rank] = len(tracks)
+
+
+def counts(track: Track, only: Mapping[str, tuple[str, ...]]) -> bool:
+    """Each of these labels has one of its values; an empty one stands for an absent label."""
+    return all(track.labels.get(label, "") in values for label, values in only.items())
 
 
 class Bundles:
-    """The series of several metrics, those of the same labels together."""
+    """The series of several metrics, those of the same labels together. `only` and `mark` as for Groups."""
 
-    def __init__(self, metrics: Sequence[Sequence[Track]], keys: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        metrics: Sequence[Sequence[Track]],
+        keys: tuple[str, ...],
+        *,
+        only: Mapping[str, tuple[str, ...]],
+        mark: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         self._metrics = metrics
         self._keys = keys
+        self._only = only
+        self._mark = mark
         self._seen = [0] * len(metrics)
         self._bundles: dict[frozenset[tuple[str, str]], tuple[list[int], Bundle]] = {}
         self._rows: dict[Key, tuple[Labels, list[Bundle]]] = {}
@@ -63,7 +78,8 @@ class Bundles:
         """All rows in order of first sight."""
         for rank, tracks in enumerate(self._metrics):
             for index in range(self._seen[rank], len(tracks)):
-                self._add(rank, tracks[index])
+                if counts(tracks[index], self._only):
+                    self._add(rank, tracks[index])
             self._seen[rank] = len(tracks)
         return self._rows.values()
 
@@ -73,7 +89,7 @@ class Bundles:
         if known is None:
             known = self._bundles[identity] = ([], [])
             kept = _kept(track.labels, self._keys)
-            self._rows.setdefault(kept, (dict(kept), []))[1].append(known[1])
+            self._rows.setdefault(kept, (dict(kept + self._mark), []))[1].append(known[1])
         ranks, bundle = known
         place = sum(other < rank for other in ranks)
         ranks.insert(place, rank)

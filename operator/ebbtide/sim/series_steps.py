@@ -3,6 +3,7 @@
 import math
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import TypeAlias
 
 from ebbtide.core.workload import Instant
@@ -37,6 +38,13 @@ class Lens:
             row = _merged(row, self._samples(track, combine), combine)
         return row
 
+    def moves(self, tracks: Sequence[Track], steps: int) -> Row:
+        """How often a series changed in so many steps, the most of them; NaN where a sample is none."""
+        row = self._moves(tracks[0], steps)
+        for track in tracks[1:]:
+            row = _merged(row, self._moves(track, steps), greatest)
+        return row
+
     def stamps(self, bundles: Iterable[Bundle]) -> Row:
         """Time of the newest sample in each step, in seconds; in a bundle the first series that has one speaks."""
         rows = [self._spoken(bundle) for bundle in bundles]
@@ -57,6 +65,17 @@ class Lens:
             else:
                 row.append((number, values[index]))
                 before = number
+        return row
+
+    def _moves(self, track: Track, steps: int) -> Row:
+        """Of one series, in the steps that have a sample."""
+        row: Row = []
+        sampled = self._samples(track, lambda one, other: one + other)
+        for number, total in sampled:
+            end = self._start + number * self._step
+            values = track.values[slice(*_bounds(track.between(end - steps * self._step, end)))]
+            changed = sum(one != other and not (one != one and other != other) for one, other in pairwise(values))  # noqa: PLR0124
+            row.append((number, changed + 0 * total))
         return row
 
     def _spoken(self, bundle: Bundle) -> Row:
@@ -95,6 +114,10 @@ class Lens:
         return evaluated - sampled < LOOK_BACK_MS and not track.stale_between(sampled, evaluated)
 
 
+def _bounds(found: range) -> tuple[int, int]:
+    return found.start, found.stop
+
+
 def _merged(one: Row, other: Row, combine: Combine) -> Row:
     steps = dict(one)
     for number, value in other:
@@ -122,6 +145,17 @@ def vetted(row: Row) -> Row:
         if not 0.0 <= value < math.inf:
             return [(number, value if 0.0 <= value < math.inf else math.nan) for number, value in row]
     return row
+
+
+def least(one: float, other: float) -> float:
+    """The lesser; a number where one is NaN."""
+    return other if other < one or math.isnan(one) else one
+
+
+def parts(some: Row, wholes: Row) -> Row:
+    """100 · part / whole where both are known and the whole is above zero."""
+    known = dict(wholes)
+    return [(number, 100 * part / known[number]) for number, part in some if number in known and known[number] > 0]
 
 
 def shares(parts: Row, rests: Row) -> Row:

@@ -9,7 +9,7 @@ from ebbtide.core.snapshot import ClusterState, MetricsHealth
 from ebbtide.core.workload import Instant
 from ebbtide.ports import Clock
 from ebbtide.samples.answer import Answer, Listed, MetricsError
-from ebbtide.samples.profile import NVIDIA, Profile
+from ebbtide.samples.profile import Profile
 from ebbtide.samples.reader import FleetReader, Tally
 from ebbtide.samples.settings import ReadingSettings
 from ebbtide.samples.sign_questions import Named
@@ -17,6 +17,7 @@ from ebbtide.samples.signs import SignReader
 from ebbtide.samples.source import Scrape, Source, ValueRequest
 from ebbtide.samples.span import Grid
 from ebbtide.samples.ticket import Ticket
+from ebbtide.samples.vendors import VENDORS
 from ebbtide.sim.series_store import SeriesStore
 from ebbtide.sim.source import StoredSource
 from ebbtide.sim.stored_signs import StoredSigns
@@ -46,18 +47,18 @@ class SwitchedSource:
         self._source = source
         self.condition = Condition.Up
 
-    def presence(self, grid: Grid) -> Answer:
+    def presence(self, profiles: Sequence[Profile], grid: Grid) -> Answer:
         """As the source answers in its condition."""
-        return self.changed(lambda: self._source.presence(grid))
+        return self.changed(lambda: self._source.presence(profiles, grid))
 
     def values(self, request: ValueRequest, grid: Grid) -> Answer:
         """As the source answers in its condition."""
         return self.changed(lambda: self._source.values(request, grid))
 
-    def slowest_scrape(self, now: Instant) -> Scrape | None:
+    def slowest_scrape(self, profiles: Sequence[Profile], now: Instant) -> Scrape | None:
         """As the source answers in its condition."""
         self._fail()
-        return None if self.condition is Condition.Empty else self._source.slowest_scrape(now)
+        return None if self.condition is Condition.Empty else self._source.slowest_scrape(profiles, now)
 
     def _fail(self) -> None:
         if self.condition is Condition.Down:
@@ -104,16 +105,16 @@ class SimulatedMetrics:
         settings: ReadingSettings,
         clock: Clock,
         *,
-        profile: Profile = NVIDIA,
+        profiles: tuple[Profile, ...] = VENDORS,
         allowed: Mapping[str, str] | None = None,
     ) -> None:
         """`allowed`: metrics that users may name, with the label that carries the namespace."""
         interval = settings.sample_interval_seconds
         scrape = Scrape(_TARGET, JOB, f"{interval:g}s", interval)
         self._clock = clock
-        self._stored = StoredSource(store, profile, scrape)
+        self._stored = StoredSource(store, scrape)
         self._source = SwitchedSource(self._stored)
-        self._reader = FleetReader(settings, profile, self._source)
+        self._reader = FleetReader(settings, profiles, self._source)
         self._signs = SignReader(settings, SwitchedSigns(StoredSigns(store), self._source), allowed)
         self._pods: AbstractSet[str] = frozenset()
 

@@ -6,8 +6,9 @@ from typing import Final
 from ebbtide.core.evidence import EvidenceBook
 from ebbtide.core.snapshot import ClusterState, MetricsHealth
 from ebbtide.ports import Clock
-from ebbtide.samples.profile import NVIDIA
+from ebbtide.samples.profile import Profile
 from ebbtide.samples.settings import LabelMode, ReadingSettings
+from ebbtide.samples.vendors import VENDORS
 from ebbtide.sim.device_series import KEPT_SCRAPES
 from ebbtide.sim.exporter import Exporter
 from ebbtide.sim.simulated_metrics import Condition, SimulatedMetrics
@@ -26,11 +27,13 @@ class SwiftMetrics(SimulatedMetrics):
         settings: ReadingSettings,
         clock: Clock,
         version: Callable[[], int],
+        *,
         allowed: Mapping[str, str] | None = None,
+        profiles: tuple[Profile, ...] = VENDORS,
     ) -> None:
         """`version` changes with the pods of the cluster; `allowed` as for SimulatedMetrics."""
-        super().__init__(exporter.store, settings, clock, allowed=allowed)
-        self._swift = SwiftReader(settings, NVIDIA, self._source)
+        super().__init__(exporter.store, settings, clock, profiles=profiles, allowed=allowed)
+        self._swift = SwiftReader(settings, profiles, self._source)
         self._reader = self._swift
         self._exporter, self._version = exporter, version
         self._is_up_to_date = False
@@ -58,4 +61,4 @@ class SwiftMetrics(SimulatedMetrics):
         """The exporter alone speaks, and in the one way that it has."""
         answers = self.condition is Condition.Up and health.up and health.reaches_back_to is not None
         sound = not health.attribution_problem and not self._exporter.exact
-        return answers and sound and health.label_mode == LabelMode.Exported
+        return answers and sound and health.label_mode == LabelMode.Exported and self._swift.reads_nvidia

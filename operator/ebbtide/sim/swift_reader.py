@@ -20,11 +20,12 @@ from ebbtide.samples.reader import MOST_STEPS, FleetReader
 from ebbtide.samples.roster import Roster
 from ebbtide.samples.source import ABSURD, Source
 from ebbtide.samples.span import Grid
+from ebbtide.samples.vendors import NVIDIA
 from ebbtide.sim.device_series import MEMORY_MIB, Series, Stretch, Times, watts
 from ebbtide.sim.exporter import Exporter
 
 _FORGET_SECONDS: Final = 600.0
-_AGAIN: Final = 10**12
+_AGAIN: Final = {NVIDIA.name: 10**12}
 """Samples that were there before are still there: this store loses none."""
 
 
@@ -54,17 +55,20 @@ class SwiftReader(FleetReader):
         if look_back(self._settings, state.policies) > self._frontier.look_back:
             return None
         if version != self._followed:
-            self._follow(state, version)
+            self._follow(state)
+            self._followed, self._known = version, {}
+        if not self.reads_nvidia:
+            return None
         grid = self._frontier.next_grid(now, MOST_STEPS)
         upto = min(exporter.scraped, exporter.times.newest(grid.end))
         if upto > self.taken:
             shown = self._read(exporter, upto)
-            if self._has_pods and not shown:
+            if self._nvidia and not shown:
                 return None  # nobody shows that he holds a device: whether labels are wrong, the reader judges
             self._answered_at = grid.end
         settled = self._frontier.settled(grid, now)
         self._frontier.done(grid, now)
-        self._reach.note(grid, settled, Seen(None, _AGAIN, 1))
+        self._reach.note(grid, settled, Seen(None, _AGAIN, {NVIDIA.name: 1}))
         self._last, self.has_taken = (grid, settled), True
         self.book.since = grid.end if self._reach.back_to is None else self._reach.back_to
         self._forget(now)
@@ -74,8 +78,8 @@ class SwiftReader(FleetReader):
         """The store is asked again: it must know how much there was that it will see once more."""
         (grid, settled), self.has_taken = self._last, False
         again = Grid(min(settled + grid.step, grid.end), grid.end, grid.step)
-        tail = sum(len(row.values) for row in source.presence(again).series())
-        self._reach.note(grid, settled, Seen(None, _AGAIN, tail))
+        tail = sum(len(row.values) for row in source.presence([NVIDIA], again).series())
+        self._reach.note(grid, settled, Seen(None, _AGAIN, {NVIDIA.name: tail}))
 
     def _read(self, exporter: Exporter, upto: int) -> int:
         """Folds all scrapes up to this one: mostly one, which shows what the last one showed.
@@ -99,13 +103,15 @@ class SwiftReader(FleetReader):
         self.taken = upto
         return shown
 
-    def _follow(self, state: ClusterState, version: int) -> None:
-        """The pods have changed: what those showed that are gone is dropped."""
-        roster = Roster(state.pods, self._profile)
-        for pod in roster.lost(self._roster):
-            self.book.drop_pod(pod.namespace, pod.name)
-        self._roster, self._followed, self._known = roster, version, {}
-        self._has_pods = any(True for _ in roster)
+    @property
+    def reads_nvidia(self) -> bool:
+        """What the exporter of the simulation shows is all that is asked for."""
+        return [vendor.profile for vendor in self._active] == [NVIDIA]
+
+    @property
+    def _nvidia(self) -> Roster:
+        """Of the pods that hold what the exporter shows."""
+        return self._active[0].roster
 
     def _forget(self, now: Instant) -> None:
         if now - self._forgotten_at >= _FORGET_SECONDS:
@@ -116,9 +122,9 @@ class SwiftReader(FleetReader):
         """Reads on for the pod that a series names; None: it names none that we know, or shows nothing new."""
         if not any(_is_new(stretch, self.taken + 1, upto) for stretch in series.stretches):
             return None
-        pod = self._roster.find(series.namespace, series.pod) if series.pod else None
+        pod = self._nvidia.find(series.namespace, series.pod) if series.pod else None
         sampled = series.tracks[0] is not None or series.tracks[1] is not None
-        if pod is None or not sampled or pod.accelerator_resource.startswith(self._profile.divided_prefix):
+        if pod is None or not sampled or NVIDIA.is_divided(pod.accelerator_resource):
             self._known[series] = None
             return None
         self.book.fold_series(pod.namespace, pod.name, series.id, series.model, Signal.Utilisation, ())

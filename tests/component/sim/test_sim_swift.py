@@ -23,10 +23,10 @@ class Compared(SwiftMetrics):
     ticks = swift = 0
     wrong: ClassVar[list[str]] = []
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        exporter, settings, clock, *_ = args
-        self._slow = SimulatedMetrics(exporter.store, settings, clock)
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        exporter, settings, clock, _ = args
+        self._slow = SimulatedMetrics(exporter.store, settings, clock, **more)
 
     async def observe(self, state: ClusterState) -> tuple[EvidenceBook, MetricsHealth]:
         try:

@@ -15,6 +15,7 @@ from ebbtide.cli.commands.release_command import command as release_command
 from ebbtide.cluster import rbac
 from ebbtide.core.election import Terms
 from ebbtide.core.settings import Safety
+from ebbtide.samples.vendors import read_profiles
 from tests.golden.chart import values_table
 from tests.golden.chart.rendering import CHART, HERE, LOADER, PROMETHEUS, ROOT, manifests, of, promtool, render, run
 
@@ -180,6 +181,17 @@ def test_the_file_of_receivers_is_mounted_and_never_read_through_the_api(kind, s
     assert source in volume
     [mount] = [it for it in pod["containers"][0]["volumeMounts"] if it["name"] == "receivers"]
     assert mount == {"name": "receivers", "mountPath": "/etc/ebbtide/receivers", "readOnly": True}
+
+
+def test_profiles_are_mounted_where_the_operator_reads_them(tmp_path):
+    rendered = list(yaml.load_all(render("-f", str(HERE / "everything.values.yaml")), Loader=LOADER))
+    (text,) = [one["data"]["profiles.yaml"] for one in rendered if one and one["kind"] == "ConfigMap"]
+    spec = of("Deployment", [one for one in rendered if one])["spec"]["template"]["spec"]
+    (mount,) = [it["mountPath"] for it in spec["containers"][0]["volumeMounts"] if it["name"] == "profiles"]
+    assert f"--profiles-file={mount}/profiles.yaml" in spec["containers"][0]["args"]
+    file = tmp_path / "profiles.yaml"
+    file.write_text(text, encoding="utf-8")
+    assert "MyNPU" in {profile.name for profile in read_profiles(file)}
 
 
 def test_the_pod_has_no_right_on_its_node():

@@ -68,10 +68,10 @@ class World:
     def device(
         self, id_: str = "GPU-0", pod: str = "w-0", *, model: str = H100, util: Track = 0.0, engine: Track = 0.0,
         tensor: Track = None, dram: Track = None, watts: Track = None, energy: Track = None, memory: Track = None,
-        missing: Sequence[int] = (), namespace: str = "ml",
+        missing: Sequence[int] = (), namespace: str = "ml", launches: Track = None,
     ) -> "World":  # fmt: skip
         """A device; `missing` minutes lose all its samples. `energy` is the mean power that the counter shows."""
-        tracks = dict(zip(Signal, (util, engine, tensor, dram, watts, energy, memory), strict=True))
+        tracks = dict(zip(Signal, (util, engine, tensor, dram, launches, watts, energy, memory), strict=True))
         joules = 1e6
         for minute in range(self.minutes + 1):
             joules += (at_minute(energy, minute) or 0.0) * MINUTE

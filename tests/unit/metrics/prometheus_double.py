@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
-from ebbtide.samples.profile import NVIDIA
 from ebbtide.samples.source import SIGNAL_LABEL
+from ebbtide.samples.vendors import NVIDIA
 
 UTIL, ENGINE = NVIDIA.presence
 SOURCES = {str(source.signal): source for group in NVIDIA.groups for source in group}
@@ -141,8 +141,8 @@ class Scraped:
         for name, value in signals.items():
             source = SOURCES[name]
             if source.rest:
-                self.samples.append((source.rest, labels, at, 100 - value))
-            self.samples.append((source.metric, labels, at, value))
+                self.samples.append((source.rest[0], labels, at, 100 - value))
+            self.samples.append((source.metrics[0], labels, at, value))
 
     def __call__(self, request: Request) -> Reply:
         if request.path == "/api/v1/label/job/values":
@@ -164,11 +164,12 @@ class Scraped:
 
     def _at(self, query: str, at: float, step: float) -> list[tuple[dict[str, str], float]]:
         if "timestamp(" in query:
-            return self._grouped(query, (UTIL, ENGINE), at, step, lambda found: max(when for when, _ in found))
+            asked = tuple(name for name in (UTIL, ENGINE) if name in query)
+            return self._grouped(query, asked, at, step, lambda found: max(when for when, _ in found))
         rows = []
         for part in query.split("label_replace(")[1:]:
             name = re.search(rf'"{SIGNAL_LABEL}", "(\w+)"', part)[1]
-            for labels, value in self._grouped(part, (SOURCES[name].metric,), at, step, _vetted):
+            for labels, value in self._grouped(part, SOURCES[name].metrics, at, step, _vetted):
                 rows.append(({**labels, SIGNAL_LABEL: name}, value))
         return rows
 

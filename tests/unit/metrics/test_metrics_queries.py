@@ -3,23 +3,23 @@
 from ebbtide.core.evidence import Signal
 from ebbtide.metrics.queries import QueryWriter
 from ebbtide.metrics.targets import seconds
-from ebbtide.samples.profile import NVIDIA
 from ebbtide.samples.settings import LabelMode, ReadingSettings
-from ebbtide.samples.source import ValueRequest
+from ebbtide.samples.source import requests_of
 from ebbtide.samples.span import Frontier
+from ebbtide.samples.vendors import NVIDIA
 
 NAMES = NVIDIA.names(LabelMode.Exported)
-REQUESTS = [ValueRequest({str(measure.signal): measure for measure in group}, NAMES) for group in NVIDIA.groups]
+REQUESTS = requests_of([(NVIDIA, NAMES)])
 
 
 def test_all_signals_are_asked_for_in_five_queries_beside_the_one_for_presence():
     assert len(REQUESTS) == 5
-    assert sorted(name for request in REQUESTS for name in request.measures) == sorted(Signal)
+    assert sorted(name for request in REQUESTS for name in request.asked) == sorted(set(Signal) - {Signal.Launches})
 
 
 def test_matchers_stand_in_every_selector_and_are_quoted():
-    writer = QueryWriter(NVIDIA, 15.0, (("job", 'a"b\\c'),))
-    for text in (writer.presence(), *(writer.values(request) for request in REQUESTS)):
+    writer = QueryWriter(15.0, (("job", 'a"b\\c'),))
+    for text in (writer.presence([NVIDIA]), *(writer.values(request) for request in REQUESTS)):
         selectors = text.count("DCGM_FI_")
         assert selectors == text.count(r'{job="a\"b\\c"') > 0
 
@@ -27,7 +27,7 @@ def test_matchers_stand_in_every_selector_and_are_quoted():
 def test_steps_below_a_second_are_written_in_milliseconds():
     settings = ReadingSettings(sample_interval_seconds=1.0)
     assert settings.step_seconds == 0.5
-    texts = [QueryWriter(NVIDIA, settings.step_seconds).values(request) for request in REQUESTS]
+    texts = [QueryWriter(settings.step_seconds).values(request) for request in REQUESTS]
     assert all("[500ms]" in text for text in texts)
 
 

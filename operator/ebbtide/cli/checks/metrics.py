@@ -15,8 +15,10 @@ from ebbtide.metrics.queries import QueryWriter
 from ebbtide.metrics.source import PrometheusSource
 from ebbtide.samples.answer import MetricsError
 from ebbtide.samples.fit import interval_fit
-from ebbtide.samples.profile import NVIDIA
+from ebbtide.samples.profile import Profile
 from ebbtide.samples.settings import LabelMode
+from ebbtide.samples.source import PROFILE_LABEL
+from ebbtide.samples.vendors import NVIDIA, VENDORS
 
 SOURCE: Final = "Prometheus"
 FLOW: Final = "metrics"
@@ -64,13 +66,13 @@ def _resolves(url: str) -> bool:
 
 
 def _flow(client: PrometheusClient, source: Source, now: float) -> list[Line]:
-    writer = QueryWriter(NVIDIA, _LOOK_BACK, source.match_labels)
+    writer = QueryWriter(_LOOK_BACK, source.match_labels)
     try:
-        answer = client.query(writer.presence(), now)
+        answer = client.query(writer.presence(VENDORS), now)
         lines = [_devices(answer, source, now)]
     except MetricsError as error:
         return [failed(FLOW, str(error))]
-    problem = interval_fit(PrometheusSource(client, writer), source.sample_interval_seconds, now).problem
+    problem = interval_fit(PrometheusSource(client, writer), VENDORS, source.sample_interval_seconds, now).problem
     return [*lines, *([failed(FLOW, problem)] if problem else [])]
 
 
@@ -91,7 +93,7 @@ def _devices(answer: JsonAnswer, source: Source, now: float) -> Line:
 def _by_device(series: list[dict[str, str]]) -> list[dict[str, str]]:
     """One of each device, with a pod where there is one: several targets may report on it, or pods share it."""
     ordered = sorted(series, key=lambda labels: _mode(labels) is not None)
-    return list({NVIDIA.device(labels) or str(labels): labels for labels in ordered}.values())
+    return list({_profile(labels).device(labels) or str(labels): labels for labels in ordered}.values())
 
 
 def _nothing(source: Source) -> str:
@@ -113,5 +115,11 @@ def _names(series: list[dict[str, str]]) -> str:
 
 def _mode(labels: dict[str, str]) -> LabelMode | None:
     """Of the first labels that name a pod and its namespace."""
-    named = (names for names in NVIDIA.pod_labels if labels.get(names.pod) and labels.get(names.namespace))
+    forms = _profile(labels).pod_labels
+    named = (names for names in forms if labels.get(names.pod) and labels.get(names.namespace))
     return next((names.mode for names in named), None)
+
+
+def _profile(labels: dict[str, str]) -> Profile:
+    name = labels.get(PROFILE_LABEL, NVIDIA.name)
+    return next((profile for profile in VENDORS if profile.name == name), NVIDIA)

@@ -82,6 +82,7 @@ def _flag(name: str, *names: str, **more: Any) -> Callable[[Callable[..., Any]],
 @_flag("--allowed-metric", "allowed_metrics", type=_Allowed(), multiple=True, help="Users may name it; repeatable.")
 @_flag("--sample-interval-seconds", type=_POSITIVE, default=30.0, help="How often accelerator metrics are scraped.")
 @_flag("--label-mode", type=click.Choice(LABEL_MODES), default="Auto", help="Which labels name the pod.")
+@_flag("--profiles-file", type=_FILE, help="Profiles of other exporters, a list in YAML; see docs/accelerators.md.")
 @_flag("--look-back-seconds", type=_POSITIVE, default=7_200.0, help="History read from Prometheus at start.")
 @_flag("--tick-seconds", type=_POSITIVE, default=30.0, help="From one decision to the next.")
 @_flag("--write-rate", type=_POSITIVE, default=20.0, help="Most writes to the API server per second, averaged.")

@@ -1,0 +1,92 @@
+"""The pages of each vendor through the reader, without a Prometheus; e2e/tests/test_vendors.py scrapes them."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from e2e.vendors.cases import CASES, MIXED, PROFILES, SPAN_INTERVALS, Case, cluster, verdict
+from ebbtide.core.evidence import EvidenceBook
+from ebbtide.core.signal import Signal
+from ebbtide.core.snapshot import ClusterState, MetricsHealth
+from ebbtide.samples.settings import ReadingSettings
+from ebbtide.sim.series_selector import parse_selector
+from ebbtide.sim.series_store import SeriesStore
+from ebbtide.sim.simulated_metrics import SimulatedMetrics
+from tests.unit.samples.samples_world import Hands, _merged
+
+INTERVAL = 30.0
+SCRAPES = SPAN_INTERVALS + 4
+
+
+def scrape(store: SeriesStore, cases: Iterable[Case], at: float) -> None:
+    for case in cases:
+        target = {**case.target, "job": case.job, "instance": case.instance}
+        for line in case.text(at).splitlines():
+            if not line.startswith("#"):
+                series, value = line.rsplit(" ", 1)
+                name, exposed = parse_selector(series)
+                labels = _merged(exposed, target, honor=case.honor_labels)
+                store.track(name, labels).append(at, float(value))
+
+
+async def read(state: ClusterState, cases: Iterable[Case], scrapes: int = SCRAPES):
+    clock, store = Hands(), SeriesStore()
+    metrics = SimulatedMetrics(store, ReadingSettings(), clock, profiles=PROFILES)
+    found: tuple[EvidenceBook, MetricsHealth] | None = None
+    for _ in range(scrapes):
+        clock.at += INTERVAL
+        scrape(store, cases, clock.at)
+        found = await metrics.observe(state)
+    assert found is not None
+    return *found, metrics
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+async def test_each_page_leads_to_its_verdict(case: Case) -> None:
+    book, health, metrics = await read(case.state, (case,))
+    assert health.up
+    found = verdict(case, book, health, INTERVAL)
+    assert found[:2] == (case.verdict, case.reason), found
+    assert case.told in found[2]
+    assert metrics.tally.queries_total <= 6 * SCRAPES
+
+
+async def test_a_mixed_fleet_is_read_in_six_queries() -> None:
+    book, health, metrics = await read(cluster(MIXED), MIXED)
+    assert metrics.tally.queries_total == 6 * SCRAPES
+    for case in MIXED:
+        found = verdict(case, book, health, INTERVAL)
+        assert found[:2] == (case.verdict, case.reason), (case.name, found)
+
+
+async def test_one_vendors_broken_labels_are_not_anothers() -> None:
+    by_name = {case.name: case for case in CASES}
+    both = (by_name["nvidia-idle"], by_name["neuron-unknown"])
+    book, health, _ = await read(cluster(both), both)
+    assert (health.attribution_problem, set(health.distrusted)) == ("", {"aws.amazon.com/neuron"})
+    assert "NVIDIA Exported" in health.label_mode
+    for case in both:
+        assert verdict(case, book, health, INTERVAL)[:2] == (case.verdict, case.reason)
+
+
+async def test_who_requests_nothing_costs_nothing() -> None:
+    by_name = {case.name: case for case in CASES}
+    alone = (by_name["gaudi-idle"],)
+    _, health, metrics = await read(cluster(alone), (*alone, by_name["nvidia-idle"], by_name["amd-idle"]))
+    assert set(metrics.tally.query_seconds) == {"presence", "Utilisation", "Power", "MemoryPercent"}
+    assert health.label_mode == "OldNamespace"
+    assert metrics.tally.series_last_tick == 4 * SCRAPES
+
+
+async def test_a_vendor_that_was_not_asked_for_while_its_pods_were_there_is_read_back() -> None:
+    """As where the pods of the cluster were not heard of for a while."""
+    by_name = {case.name: case for case in CASES}
+    nvidia, amd = by_name["nvidia-idle"], by_name["amd-active"]
+    clock, store = Hands(), SeriesStore()
+    metrics = SimulatedMetrics(store, ReadingSettings(), clock, profiles=PROFILES)
+    for tick in range(10):
+        clock.at += INTERVAL
+        scrape(store, (nvidia, amd), clock.at)
+        book, _ = await metrics.observe(cluster((nvidia, amd) if tick == 9 else (nvidia,)))
+    (device,) = book.devices("ml", "amd-active")
+    assert clock.at - device.first_at(Signal.Utilisation) == 9 * INTERVAL

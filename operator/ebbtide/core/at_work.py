@@ -30,5 +30,9 @@ def busy_now(gang: Gang) -> Instant | None:
 
 
 def span_if_used(gang: Gang) -> float:
-    """The judged span, in seconds, of a gang with a busy sample since Ready whose rule asks for no memory held."""
-    return max(gang.rule.span(gang.rule.after_seconds), gang.interval_seconds)
+    """The judged span, in seconds, of a gang with a busy sample since Ready whose rule asks for no memory held.
+
+    Where T is learnt, the shortest that it can be: who is at work in that is at work in any longer one.
+    """
+    after = gang.rule.after_seconds if gang.timeout is None else gang.timeout.floor_seconds
+    return max(gang.rule.span(after), gang.interval_seconds)

@@ -12,9 +12,8 @@ from msgspec import Struct
 from ebbtide.core.decision import Verb
 from ebbtide.core.idle_history import IdleHistory, Learnt
 from ebbtide.core.idle_rule import AUTO_AFTER_SECONDS, IdleRule
-from ebbtide.core.learned_timeout import WRONG_SECONDS, Curve, Point
+from ebbtide.core.learned_timeout import WRONG_SECONDS, Curve
 from ebbtide.core.lineup import Lineup
-from ebbtide.core.wording import duration
 from ebbtide.core.workload import Instant, KindClass, Memory, Workload
 
 AUTO_FLOOR_SECONDS: Final = 600
@@ -29,8 +28,6 @@ START_SECONDS: Final = 300.0
 """From resume to Ready, where the present pods do not tell."""
 LONGEST_START_SECONDS: Final = 3600.0
 """A pod that took longer was not starting: it waited for a place, or was not Ready in between."""
-SHOWN_MINUTES: Final = (10, 15, 30, 60, 120, 240)
-"""Timeouts that an explanation compares with the chosen one."""
 
 
 class AutoTimeout(Struct, frozen=True, gc=False):
@@ -118,21 +115,3 @@ def _lost_seconds(workload: Workload) -> float:
     return float(
         {"Periodic": checkpoint.interval_seconds, "OnSignal": checkpoint.grace_seconds}.get(checkpoint.mode, 0)
     )
-
-
-def shown_points(timeout: AutoTimeout, learnt: Learnt, chosen: float) -> list[Point]:
-    """The curve at a few timeouts, the chosen one among them, in steps; for a run that has just begun."""
-    curve, step = timeout.curve(learnt), timeout.history.step_seconds
-    others = [minutes * 60 for minutes in SHOWN_MINUTES if minutes * 60 >= timeout.floor_seconds]
-    return [curve.point(after / step) for after in sorted({*others, round(chosen)})]
-
-
-def point_sentence(point: Point, restart: float, step: float) -> str:
-    """Like "6 min idle + 2 min restart = 8 min for each idle run; 61 % are wanted again within 30 min"."""
-    idle, paid = point.idle * step, point.reached * restart
-    costs = f"{_minutes(idle)} idle + {_minutes(paid)} restart = {_minutes(idle + paid)} min for each idle run"
-    return f"{costs}; {point.reached:.0%} last as long, {point.wrong:.0%} of these end within {duration(WRONG_SECONDS)}"
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.1f}"

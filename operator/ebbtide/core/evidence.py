@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from ebbtide.core.device_evidence import DeviceEvidence
+from ebbtide.core.idle_history import IdleHistory
 from ebbtide.core.series import NEVER
 from ebbtide.core.signal import Pace, Signal, Thresholds
 from ebbtide.core.workload import Instant
@@ -21,7 +22,7 @@ _NOBODY: Mapping[str, Sequence[DeviceEvidence]] = MappingProxyType({})
 class EvidenceBook:
     """All devices by pod. A row without a pod (namespace and pod empty) is the device's own, unattributed row."""
 
-    __slots__ = ("_by_id", "_by_pod", "pace", "since")
+    __slots__ = ("_by_id", "_by_pod", "history", "pace", "since")
 
     def __init__(self, interval_seconds: float, since: Instant = NEVER) -> None:
         self.pace = Pace.of(interval_seconds)
@@ -29,6 +30,8 @@ class EvidenceBook:
         """By namespace and name, because 50,000 keys of both would be 4 MiB; own rows in namespace "" by device."""
         self._by_id: dict[str, DeviceEvidence] = {}
         self.since = since
+        self.history = IdleHistory()
+        """Idle runs of the workloads whose timeout is learnt; empty where none is."""
         """The book is complete from this instant on: time before it is unknown, not a gap."""
 
     def __len__(self) -> int:

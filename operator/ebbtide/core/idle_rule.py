@@ -23,6 +23,8 @@ class IdleRule:
     memory_held_after_seconds: int = 0
     busy_above_percent: int = 5
     busy_above_engine_percent: int = 2
+    auto: bool = False
+    """T is learnt; `after_seconds` is what holds until it is."""
     thresholds: Thresholds = field(init=False)
     """What counts as busy."""
 
@@ -44,21 +46,24 @@ class IdleRule:
             memory_held_after_seconds=section.memory_held_after_seconds,
             busy_above_percent=section.busy_above_percent,
             busy_above_engine_percent=section.busy_above_engine_percent,
+            auto=after == AUTO,
         )
 
-    def after(self, *, used: bool, known: bool, memory_held: bool) -> int:
+    def after(self, *, used: bool, known: bool, memory_held: bool, learnt: int | None = None) -> int:
         """T: the idle time that leads to a pause.
 
         `used`: some sample since Ready was busy. `known`: the samples reach back to Ready; where they do not, "never
         used" cannot be told from "used long ago" and the longer patience holds.
+        `learnt`: stands in for `after_seconds`.
         """
+        usual = self.after_seconds if learnt is None else learnt
         if used and not memory_held:
-            return self.after_seconds
+            return usual
         choices = [] if used else [self.never_used_after_seconds]
         if memory_held and self.memory_held_after_seconds:
             choices.append(self.memory_held_after_seconds)
         if not choices or not known:
-            choices.append(self.after_seconds)
+            choices.append(usual)
         return max(choices)
 
     def span(self, after: float) -> float:

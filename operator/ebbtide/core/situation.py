@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from ebbtide.core.auto_timeout import AutoTimeout, auto_timeout
 from ebbtide.core.decision import Judgement
 from ebbtide.core.facts import Archive, Facts, Memo
 from ebbtide.core.governing import Governing
@@ -92,15 +93,27 @@ class Gatherer:
         )
 
     def _gang(self, facts: Facts, floor: Instant | None) -> Gang:
-        snapshot = self._snapshot
+        snapshot, rules = self._snapshot, facts.rules
         return Gang(
             now=snapshot.now,
             lineup=facts.lineup,
             book=snapshot.evidence,
-            rule=facts.rules.idle,
+            rule=rules.idle,
             metrics=snapshot.metrics,
             interval_seconds=snapshot.settings.sample_interval_seconds,
             clock_floor=floor,
+            timeout=self._timeout(facts) if rules.idle.auto else None,
+        )
+
+    def _timeout(self, facts: Facts) -> AutoTimeout:
+        snapshot, rules = self._snapshot, facts.rules
+        return auto_timeout(
+            snapshot.evidence.history,
+            facts.workload,
+            facts.lineup,
+            rules.idle,
+            snapshot.settings.sample_interval_seconds,
+            enforce=rules.governing.enforce,
         )
 
 

@@ -6,6 +6,7 @@ from itertools import islice
 from ebbtide.core.evidence import EvidenceBook
 from ebbtide.samples.answer import Answer, MetricsError, Series
 from ebbtide.samples.holders import Holders, Holding
+from ebbtide.samples.idle_watch import IdleWatch
 from ebbtide.samples.profile import Measure, Profile, Scope
 from ebbtide.samples.source import SIGNAL_LABEL, ValueRequest
 from ebbtide.samples.ticket import Ticket
@@ -17,10 +18,12 @@ _BATCH = 256
 class Fold:
     """Folds the answers of one grid into the book."""
 
-    def __init__(self, book: EvidenceBook, profile: Profile, holders: Holders) -> None:
+    def __init__(self, book: EvidenceBook, profile: Profile, holders: Holders, watch: IdleWatch | None = None) -> None:
+        """`watch`: who counts idle runs; None: nobody does."""
         self._book = book
         self._profile = profile
         self._holders = holders
+        self._watch = watch
 
     def take(self, request: ValueRequest, answer: Answer, ticket: Ticket) -> None:
         """Folds one answer; stops with Cancelled when nobody waits for it any more."""
@@ -32,7 +35,7 @@ class Fold:
     def _batch(self, request: ValueRequest, rows: Iterable[Series]) -> int:
         """Folds some rows; returns how many. Local names: this runs for every signal of every device."""
         measures, fold_series = request.measures.get, self._book.fold_series
-        count = 0
+        watch, count = self._watch, 0
         for row in rows:
             count += 1
             labels = row.metric
@@ -45,6 +48,8 @@ class Fold:
                 samples = [(stamps[number], value) for number, value in values if stamps[number]]
                 if samples:
                     fold_series(holding.namespace, holding.pod, holding.device, holding.model, measure.signal, samples)
+                    if watch is not None:
+                        watch.take(holding, measure.signal, samples)
         return count
 
     def _holdings(self, request: ValueRequest, measure: Measure, labels: dict[str, str]) -> Sequence[Holding]:

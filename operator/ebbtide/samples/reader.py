@@ -16,6 +16,7 @@ from ebbtide.samples.fit import Fit, interval_fit
 from ebbtide.samples.folding import Fold
 from ebbtide.samples.history import look_back
 from ebbtide.samples.holders import Holders
+from ebbtide.samples.idle_watch import IdleWatch
 from ebbtide.samples.label_mode import Labelling
 from ebbtide.samples.presence import Presence
 from ebbtide.samples.profile import PodLabels, Profile
@@ -75,6 +76,7 @@ class FleetReader:
         self._targets_checked_at = self._forgotten_at = float("-inf")
         self._presence_rows = 0
         self.book = EvidenceBook(settings.sample_interval_seconds)
+        self._watch = IdleWatch()
         self.tally = Tally()
 
     def read(self, ticket: Ticket, state: ClusterState, now: Instant) -> MetricsHealth:
@@ -106,10 +108,12 @@ class FleetReader:
         if self._frontier.reach_for(look_back(self._settings, state.policies)):
             self.book = EvidenceBook(self._settings.sample_interval_seconds)
             self._reach.restart()
+            self._watch.restart()
         roster = Roster(state.pods, self._profile)
         for pod in roster.lost(self._roster):
             self.book.drop_pod(pod.namespace, pod.name)
         self._roster = roster
+        self._watch.follow(state, self.book)
         if now - self._forgotten_at >= _FORGET_SECONDS:
             self.book.forget(now - self._frontier.look_back)
             self._forgotten_at = now
@@ -144,6 +148,7 @@ class FleetReader:
             self._frontier.done(grid, now)
             self._reach.note(grid, settled, seen)
             self.book.since = grid.end if self._reach.back_to is None else self._reach.back_to
+            self._watch.count(self.book, grid.after, settled)
         return labelling
 
     def _doubles(self, seeing: Presence, holders: Holders) -> str:
@@ -151,7 +156,7 @@ class FleetReader:
         return scraped_twice(seeing.rows(), self._profile, suspects) if suspects else ""
 
     def _fold(self, ticket: Ticket, grid: Grid, names: PodLabels, holders: Holders) -> None:
-        fold = Fold(self.book, self._profile, holders)
+        fold = Fold(self.book, self._profile, holders, self._watch or None)
         for group in self._profile.groups:
             request = ValueRequest({str(measure.signal): measure for measure in group}, names)
             fold.take(request, self._ask(ticket, request.name, partial(self._source.values, request, grid)), ticket)

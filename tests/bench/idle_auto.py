@@ -6,7 +6,7 @@ from math import ceil
 
 from ebbtide.core.auto_timeout import AUTO_CEILING_SECONDS, WRONG_WEIGHT, floor_seconds
 from ebbtide.core.idle_hazard import OwnRuns, Seen, Siblings
-from ebbtide.core.idle_history import ENOUGH_ENDED
+from ebbtide.core.idle_history import is_known
 from ebbtide.core.idle_rule import AUTO_AFTER_SECONDS
 from ebbtide.core.learned_timeout import WRONG_SECONDS, Curve
 from tests.bench.idle_rules import Pause
@@ -73,7 +73,7 @@ def _end(pod: _Pod) -> Iterable[Wish]:
 
 
 def _wants(own: OwnRuns, siblings: Siblings, restart: int, weight: float) -> bool:
-    if siblings.ended < ENOUGH_ENDED:
+    if not is_known(siblings.ended, siblings.watched * STEP, own.age * STEP):
         return own.age * STEP >= AUTO_AFTER_SECONDS
     return _curve(own, siblings, restart, weight).best(own.age) == own.age
 
@@ -191,10 +191,14 @@ class _Shipped:
         if state.warned is not None:
             return max(state.warned - since + WARN, floor)
         least = max(at - since + WARN, floor)
-        if self.siblings.ended < ENOUGH_ENDED:
+        if not self._knows(least):
             return max(AUTO_AFTER_SECONDS, least)
         best = _curve(state.own, self.siblings, self.restart, WRONG_WEIGHT).best(least / STEP) * STEP
-        return max(min(best, AUTO_CEILING_SECONDS), least)
+        after = max(min(best, AUTO_CEILING_SECONDS), least)
+        return after if self._knows(after) else max(after, AUTO_AFTER_SECONDS)
+
+    def _knows(self, after: float) -> bool:
+        return is_known(self.siblings.ended, self.siblings.watched * STEP, after)
 
     def _admitted(self, at: int) -> bool:
         """The limits of the fleet in the rolling hour."""

@@ -39,8 +39,7 @@ class Trace:
     def __post_init__(self) -> None:
         self.runs = [run for pod in sorted(self.duty) for run in _runs(pod, self.duty[pod])]
         self._busy = {
-            pod: sorted(at for at, value in samples.items() if value > BUSY_ABOVE)
-            for pod, samples in self.duty.items()
+            pod: sorted(at for at, value in samples.items() if value > BUSY_ABOVE) for pod, samples in self.duty.items()
         }
 
     @property

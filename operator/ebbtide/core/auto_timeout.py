@@ -50,10 +50,11 @@ class AutoTimeout(Struct, frozen=True, gc=False):
             return max(int(announced - idle_since) + self.warn_seconds, self.floor_seconds)
         least = max(int(now - idle_since) + self.warn_seconds, self.floor_seconds)
         learnt = self.learnt()
-        if not learnt.enough:
+        if not learnt.knows(least):
             return max(AUTO_AFTER_SECONDS, least)
         best = self.curve(learnt).best(least / self.history.step_seconds)
-        return max(int(min(best * self.history.step_seconds, AUTO_CEILING_SECONDS)), least)
+        after = max(int(min(best * self.history.step_seconds, AUTO_CEILING_SECONDS)), least)
+        return after if learnt.knows(after) else max(after, AUTO_AFTER_SECONDS)
 
     def learnt(self) -> Learnt:
         """What is known of its idle runs."""

@@ -41,13 +41,15 @@ class Seen(Enum):
 class Siblings:
     """Exits and exposure by age of a group of workloads, in runs and steps."""
 
-    __slots__ = ("_exits", "_exposure", "_fading", "_hazards")
+    __slots__ = ("_exits", "_exposure", "_fading", "_hazards", "watched")
 
     def __init__(self, step_seconds: float) -> None:
         self._fading = 0.5 ** (step_seconds / SIBLINGS_HALF_LIFE)
         self._exits = [0.0] * BINS
         self._exposure = [0.0] * BINS
         self._hazards: list[float] | None = None
+        self.watched = 0
+        """Steps that were counted."""
 
     @property
     def ended(self) -> float:
@@ -64,6 +66,7 @@ class Siblings:
     def step(self, members: Iterable[tuple["OwnRuns", Seen]]) -> None:
         """One step of all members together."""
         before = self.hazards()
+        self.watched += 1
         self._exits = [exits * self._fading for exits in self._exits]
         self._exposure = [steps * self._fading for steps in self._exposure]
         for member, seen in members:

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from ebbtide.core.idle_hazard import OwnRuns, Seen, Siblings
+from ebbtide.core.learned_timeout import WRONG_SECONDS
 
 STEP_SECONDS: Final = 60.0
 """Ages are counted in minutes, whatever the sample interval: two samples of 30 s make a step."""
-ENOUGH_ENDED: Final = 30.0
-"""Until so many runs of a group have ended, as they still count, nothing is learnt: the usual least of a sample."""
+ENOUGH_ENDED: Final = 10.0
+"""Until so many runs of a group have ended, as they still count, nothing is learnt."""
 
 
 class Learnt(NamedTuple):
@@ -25,14 +26,24 @@ class Learnt(NamedTuple):
     """Runs of its own that ended, the older the less."""
     siblings_ended: float
     """The same of all siblings, itself included."""
+    watched_seconds: float
+    """How long the siblings were watched."""
 
-    @property
-    def enough(self) -> bool:
-        """Enough runs have ended to choose by."""
-        return self.siblings_ended >= ENOUGH_ENDED
+    def knows(self, after_seconds: float) -> bool:
+        """Whether a timeout can be chosen by it.
+
+        Enough runs must have ended, and runs must have been watched for half an hour beyond that age: an age that
+        nobody was seen to pass says nothing, least of all that runs so old last.
+        """
+        return is_known(self.siblings_ended, self.watched_seconds, after_seconds)
 
 
-NOTHING: Final = Learnt((), 1.0, 0.0, 0.0)
+NOTHING: Final = Learnt((), 1.0, 0.0, 0.0, 0.0)
+
+
+def is_known(ended: float, watched_seconds: float, after_seconds: float) -> bool:
+    """See Learnt.knows; `ended` runs in `watched_seconds`."""
+    return ended >= ENOUGH_ENDED and watched_seconds >= after_seconds + WRONG_SECONDS
 
 
 class IdleHistory:
@@ -67,7 +78,9 @@ class IdleHistory:
             return NOTHING
         siblings, known = self._groups[group]
         own = known[uid]
-        return Learnt(tuple(siblings.hazards()), own.factor, own.ended, siblings.ended)
+        return Learnt(
+            tuple(siblings.hazards()), own.factor, own.ended, siblings.ended, siblings.watched * self.step_seconds
+        )
 
     def _own(self, known: dict[str, OwnRuns], uid: str, group: str) -> OwnRuns:
         own = known.get(uid)

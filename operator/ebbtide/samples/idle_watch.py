@@ -59,6 +59,8 @@ class IdleWatch:
 
     def follow(self, state: ClusterState, book: EvidenceBook) -> None:
         """Who is watched now; whoever is not is forgotten."""
+        if not self._gangs and not any(map(says_auto, state.policies)):
+            return
         known = {gang.uid: gang for gang in self._gangs}
         self._gangs = list(self._watched(state, known)) if any(map(says_auto, state.policies)) else []
         self._pods = {(pod.namespace, pod.name): gang for gang in self._gangs for pod in gang.lineup.pods}

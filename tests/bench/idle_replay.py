@@ -236,8 +236,8 @@ def _markdown(rows: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in rows]
 
 
-_HOW = """`python -m tests.bench --only idle-replay`; needs `traces/gpu-pods` of the shared folder (72 pods, one day of a
-production image-generation service, published as alibaba/clusterdata `cluster-trace-v2026-GenAI`, for research or
+_HOW = """`python -m tests.bench --only idle-replay`; needs `traces/gpu-pods` of the shared folder (72 pods, one day of
+a production image-generation service, published as alibaba/clusterdata `cluster-trace-v2026-GenAI`, for research or
 study).
 
 Busy is above 5 %. A missing sample ends an idle run. A run of g seconds with timeout T < g saves g - T - R, also at the
@@ -247,12 +247,12 @@ sample when it comes and nothing later; ω is 0, and its siblings are all pods. 
 paused: in a cluster that is when somebody resumes it. Net: share of the oracle's saving. How Auto chooses:
 [learned-timeout.md](learned-timeout.md).
 """
-_FRONTIER = """A wrong pause counts ω restarts besides its own. "One a day": a pod whose pause was wrong is not paused again
-for 24 hours. Shares of the oracle's saving; wrong pauses in brackets. Bold: Auto saves less than the rule.
+_FRONTIER = """A wrong pause counts ω restarts besides its own. "One a day": a pod whose pause was wrong is not paused
+again for 24 hours. Shares of the oracle's saving; wrong pauses in brackets. Bold: Auto saves less than the rule.
 """
-_SHIPPED = """Warning 600 s, grace 900 s after Ready and after each resume, never used 7200 s, at most 60 pauses and 10 % of
-the devices an hour; with Auto besides: ω 4, floor, ceiling and at most one wrong pause a day for each pod. A tick for
-each sample. The breaker is left out. Shares of the same oracle, which knows neither warning nor grace.
+_SHIPPED = """Warning 600 s, grace 900 s after Ready and after each resume, never used 7200 s, at most 60 pauses and
+10 % of the devices an hour; with Auto besides: ω 4, floor, ceiling and at most one wrong pause a day for each pod. A
+tick for each sample. The breaker is left out. Shares of the same oracle, which knows neither warning nor grace.
 """
 _HALVES = """Nothing of Auto was chosen for one of them: hazards are learnt while the replay runs, from the half alone.
 """

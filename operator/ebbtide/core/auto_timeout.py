@@ -52,8 +52,10 @@ class AutoTimeout(Struct, frozen=True, gc=False):
         learnt = self.learnt()
         if not learnt.knows(least):
             return max(AUTO_AFTER_SECONDS, least)
-        best = self.curve(learnt).best(least / self.history.step_seconds)
-        after = max(int(min(best * self.history.step_seconds, AUTO_CEILING_SECONDS)), least)
+        step = self.history.step_seconds
+        # A run of age a, in steps, has been idle for a + 1 of them: the one that was seen last is not yet over in it.
+        best = self.curve(learnt).best(max(least / step - 1, 0.0)) + 1
+        after = max(int(min(best * step, AUTO_CEILING_SECONDS)), least)
         return after if learnt.knows(after) else max(after, AUTO_AFTER_SECONDS)
 
     def learnt(self) -> Learnt:

@@ -49,7 +49,7 @@ class Siblings:
         self._exposure = [0.0] * BINS
         self._hazards: list[float] | None = None
         self.watched = 0
-        """Steps that were counted."""
+        """Steps in which some of them was seen."""
 
     @property
     def ended(self) -> float:
@@ -66,11 +66,13 @@ class Siblings:
     def step(self, members: Iterable[tuple["OwnRuns", Seen]]) -> None:
         """One step of all members together."""
         before = self.hazards()
-        self.watched += 1
+        present = False
         self._exits = [exits * self._fading for exits in self._exits]
         self._exposure = [steps * self._fading for steps in self._exposure]
         for member, seen in members:
             member.step(seen, self, before)
+            present = present or seen is not Seen.Away
+        self.watched += present
         self._hazards = None
 
     def expose(self, place: int) -> None:

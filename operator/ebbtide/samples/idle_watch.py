@@ -80,9 +80,9 @@ class IdleWatch:
 
     def count(self, book: EvidenceBook, after: Instant, settled: Instant) -> None:
         """Counts whole minutes up to `settled`; reading began after `after`."""
-        step = book.history.step_seconds
         if not self._gangs:
             return
+        step = book.history.step_seconds
         at = after // step * step if self._at is None else self._at
         while at + step <= settled:
             seen: dict[str, list[tuple[str, Seen]]] = {}

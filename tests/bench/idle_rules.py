@@ -77,11 +77,12 @@ def _quiet(trace: Trace, quiet: Callable[[float], bool], window: int) -> Iterato
         paused = False
         for at in sorted(samples):
             value = samples[at]
-            if last is None or at - last != STEP or value > BUSY_ABOVE:
+            follows = last is not None and at - last == STEP
+            if not follows or value > BUSY_ABOVE:
                 paused = False
             if not quiet(value) or paused:
                 since = None
-            elif since is None or at - (last or at) != STEP:
+            elif since is None or not follows:
                 since = at
             if since is not None and at + STEP - since > window:
                 yield Pause(pod, since + window, _left(samples, at, since + window))

@@ -61,11 +61,18 @@ class Transposed:
     """For the exporter: series that pods of this namespace do not show."""
 
 
+def _learns(manifest: Document) -> bool:
+    idle = manifest.get("spec", {}).get("idle") or {}
+    return bool(idle.get("afterSeconds") == "Auto")
+
+
 def transposed(file: Path, name: str) -> Transposed:
     """Reads a file. NotTransposableError names what the plane cannot play."""
     spec: Document = yaml.safe_load(file.read_text(encoding="utf-8"))["spec"]
     if refused := [*(key for key in _UNPLAYABLE if key in spec), *_unplayable(spec)]:
         raise NotTransposableError(f"{file.name}: {', '.join(refused)} cannot be played on the plane")
+    if any(_learns(one) for one in spec.get("objects", ())):
+        raise NotTransposableError(f"{file.name}: what Auto learns goes by true minutes, which cannot be shortened")
     start = _time(spec["start"])
     objects = [_moved(one, name, start) for one in spec["objects"] if one["kind"] not in _PROVIDED]
     own = next((one for one in objects if one["kind"] == "Namespace"), None)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from e2e.plane import PlaneError
-from tests.bench import judge_fleet, kills, leader, reaction, report, scale, simulate
+from tests.bench import idle_replay, judge_fleet, kills, leader, reaction, report, scale, simulate
 from tests.bench.processes import BenchError
 from tests.bench.report import Section
 
@@ -47,8 +47,19 @@ def _kill(full: bool) -> Section | None:
     return kills.measure() if full else None
 
 
-BENCHES: dict[str, Callable[[bool], Section | None]] = {
+def _idle_replay(_full: bool) -> idle_replay.Section | None:
+    """Recorded idleness, where the shared folder is."""
+    try:
+        idle_replay.trace_file()
+    except BenchError as error:
+        sys.stderr.write(f"idle-replay is left out: {error}\n")
+        return None
+    return idle_replay.measure()
+
+
+BENCHES: dict[str, Callable[[bool], Section | idle_replay.Section | None]] = {
     "core": _core,
+    "idle-replay": _idle_replay,
     "reaction": _reaction,
     "scale": _scale,
     "simulate": _simulate,
@@ -63,7 +74,7 @@ def main() -> int:
     parser.add_argument("--full", action="store_true", help="full counts; takes an hour")
     parser.add_argument("--only", choices=BENCHES, action="append", help="this bench alone; may be repeated")
     arguments = parser.parse_args()
-    sections: list[Section] = []
+    sections: list[Section | idle_replay.Section] = []
     for name in arguments.only or BENCHES:
         began = time.monotonic()
         try:

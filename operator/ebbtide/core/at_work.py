@@ -30,5 +30,10 @@ def busy_now(gang: Gang) -> Instant | None:
 
 
 def span_if_used(gang: Gang) -> float:
-    """The judged span, in seconds, of a gang with a busy sample since Ready whose rule asks for no memory held."""
-    return max(gang.rule.span_if_used, gang.interval_seconds)
+    """The judged span, in seconds, of a gang with a busy sample since Ready whose rule asks for no memory held.
+
+    Where T is learnt, the shortest that it can be: who is at work in that is at work in any longer one.
+    """
+    rule = gang.rule
+    span = rule.span_if_used if gang.timeout is None else rule.span(gang.timeout.floor_seconds)
+    return max(span, gang.interval_seconds)

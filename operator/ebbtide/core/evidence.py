@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from ebbtide.core.device_evidence import DeviceEvidence
+from ebbtide.core.idle_history import IdleHistory
 from ebbtide.core.idle_watts import IdleWatts, idle_watts
 from ebbtide.core.series import NEVER
 from ebbtide.core.signal import Pace, Signal, Thresholds
@@ -23,7 +24,7 @@ _NOBODY: Mapping[str, Sequence[DeviceEvidence]] = MappingProxyType({})
 class EvidenceBook:
     """All devices by pod. A row without a pod (namespace and pod empty) is the device's own, unattributed row."""
 
-    __slots__ = ("_by_id", "_by_pod", "others", "pace", "signs", "since", "watts_of")
+    __slots__ = ("_by_id", "_by_pod", "history", "others", "pace", "signs", "since", "watts_of")
 
     def __init__(self, interval_seconds: float, since: Instant = NEVER) -> None:
         self.pace = Pace.of(interval_seconds)
@@ -32,6 +33,8 @@ class EvidenceBook:
         self._by_id: dict[str, DeviceEvidence] = {}
         self.since = since
         """The book is complete from this instant on: time before it is unknown, not a gap."""
+        self.history = IdleHistory()
+        """Idle runs of the workloads whose timeout is learnt; empty where none is."""
         self.signs: Signs | None = None
         """Signs of life beside the devices; None: nobody reads them."""
         self.others: dict[tuple[str, str], Instant] = {}

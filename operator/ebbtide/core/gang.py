@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from msgspec import Struct, field
 
+from ebbtide.core.auto_timeout import AutoTimeout
 from ebbtide.core.evidence import NEVER, DeviceEvidence, EvidenceBook
 from ebbtide.core.idle_rule import MEMORY_HELD_PERCENT, IdleRule
 from ebbtide.core.lineup import Lineup
@@ -35,6 +36,8 @@ class Gang(Struct, frozen=True, gc=False):
     """Newest activity that the object tells itself, as a Notebook does."""
     sharing_nodes: AbstractSet[str] = frozenset()
     """Nodes that offer each device to several pods."""
+    timeout: AutoTimeout | None = None
+    """Where T is learnt."""
 
 
 Held: TypeAlias = tuple[Pod, Instant, Sequence[DeviceEvidence]]
@@ -112,7 +115,9 @@ def tally_of(gang: Gang) -> Tally:
     floor = NEVER if gang.clock_floor is None else gang.clock_floor
     tally.rested_at = max(tally.rested_at + gang.rule.grace_seconds, floor)
     memory_held = bool(gang.rule.memory_held_after_seconds) and _holds_memory(tally.held)
-    tally.after = float(gang.rule.after(used=tally.used, known=tally.known, memory_held=memory_held))
+    learnt = None if gang.timeout is None else gang.timeout.after(tally.idle_since, gang.now)
+    after = gang.rule.after(used=tally.used, known=tally.known, memory_held=memory_held, learnt=learnt)
+    tally.after = float(after)
     tally.span = max(gang.rule.span(tally.after), gang.interval_seconds)
     return tally
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from msgspec import Struct
 
 from ebbtide.api.cost_policy import LimitsSection
+from ebbtide.api.fields import AUTO
 from ebbtide.api.idle_section import IdleAction, IdleSection, ServingMode
 from ebbtide.core.deadline import Outlook
-from ebbtide.core.decision import Judgement, Verb, Verdict
+from ebbtide.core.decision import Actor, Judgement, Verb, Verdict
 from ebbtide.core.idle_rule import IdleRule
+from ebbtide.core.learned_timeout import WRONG_SECONDS
 from ebbtide.core.reason import Reason
 from ebbtide.core.restart_cost import restart_cost
 from ebbtide.core.timestamps import stamp
@@ -144,7 +146,11 @@ def refusal(
         or checkpoint_missing(workload, idle)
         or checkpoint_too_old(workload, pods, idle, now)
         or _restart_costs_more(workload, pods, idle, idle_since, now)
-        or _not_yet(_too_many_today(workload, limits, now), _minimum_run(workload, pods, limits, now))
+        or _not_yet(
+            _too_many_today(workload, limits, now),
+            _wrong_lately(workload, idle, now),
+            _minimum_run(workload, pods, limits, now),
+        )
     )
 
 
@@ -280,6 +286,19 @@ def _minimum_run(
         return None
     why = f" ({limits.minimum_run_seconds} s doubled for {paused} idle pauses within 24 hours)" if factor > 1 else ""
     return Refusal(Reason.MinimumRunTime, f"runs for {ran:.0f} s of at least {required} s{why}", max(ready) + required)
+
+
+def _wrong_lately(workload: Workload, idle: IdleSection, now: Instant) -> Refusal | None:
+    """With a learnt timeout, one pause a day that was wanted back at once is enough. A human's pause proves nothing."""
+    pause = workload.memory.pause
+    if idle.after_seconds != AUTO or pause is None or pause.ended_at is None or pause.by == Actor.User:
+        return None
+    lasted = pause.ended_at - pause.since
+    by_itself = idle.resume_after_seconds and lasted >= idle.resume_after_seconds
+    if lasted > WRONG_SECONDS or by_itself or now - pause.ended_at >= DAY_SECONDS:
+        return None
+    said = f"its pause at {stamp(pause.since)} was ended {lasted:.0f} s later: with afterSeconds Auto, one such a day"
+    return Refusal(Reason.TooManyPauses, said)
 
 
 def _too_many_today(workload: Workload, limits: LimitsSection | None, now: Instant) -> Refusal | None:

@@ -11,6 +11,7 @@ from ebbtide.core.ruling import Ruling, act, command_target
 from ebbtide.core.situation import Situation
 from ebbtide.core.slack import outlook_of
 from ebbtide.core.tidings import tidings
+from ebbtide.core.timeout_checks import timeout_checks
 from ebbtide.core.timestamps import stamp
 from ebbtide.core.wording import duration
 from ebbtide.core.workload import KindClass
@@ -118,7 +119,8 @@ def idle_trace(situation: Situation, ruling: Ruling) -> list[Check]:
     """The idle concern link by link: verdict, policy, countdown, refusals, limits, mode."""
     judgement, governing = situation.judgement, situation.governing
     is_idle = judgement.verdict in IDLE_VERDICTS
-    checks = [Check("verdict", Result.Pass if is_idle else Result.Stop, judgement.reason, judgement.message)]
+    checks = [*timeout_checks(situation)]
+    checks.append(Check("verdict", Result.Pass if is_idle else Result.Stop, judgement.reason, judgement.message))
     if not is_idle:
         return checks
     if _section(situation) is None:

@@ -29,6 +29,8 @@ class IdleRule:
     """Requests keep it alive."""
     pauses_sharers: bool = False
     """Idle work may be paused although its devices are shared."""
+    auto: bool = False
+    """T is learnt; `after_seconds` is what holds until it is."""
     thresholds: Thresholds = field(init=False)
     """What counts as busy."""
     span_if_used: float = field(init=False)
@@ -56,21 +58,24 @@ class IdleRule:
             cpu_busy_above_percent=section.cpu_busy_above_percent,
             counts_requests=section.serving is ServingMode.RequestSignal,
             pauses_sharers=section.shared_devices is SharedDevices.Pause,
+            auto=after == AUTO,
         )
 
-    def after(self, *, used: bool, known: bool, memory_held: bool) -> int:
+    def after(self, *, used: bool, known: bool, memory_held: bool, learnt: int | None = None) -> int:
         """T: the idle time that leads to a pause.
 
         `used`: some sample since Ready was busy. `known`: the samples reach back to Ready; where they do not, "never
         used" cannot be told from "used long ago" and the longer patience holds.
+        `learnt`: stands in for `after_seconds`.
         """
+        usual = self.after_seconds if learnt is None else learnt
         if used and not memory_held:
-            return self.after_seconds
+            return usual
         choices = [] if used else [self.never_used_after_seconds]
         if memory_held and self.memory_held_after_seconds:
             choices.append(self.memory_held_after_seconds)
         if not choices or not known:
-            choices.append(self.after_seconds)
+            choices.append(usual)
         return max(choices)
 
     def span(self, after: float) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 from msgspec.structs import replace as changed
 
+from ebbtide.core.auto_timeout import AutoTimeout, auto_timeout
 from ebbtide.core.decision import Judgement, Verdict
 from ebbtide.core.facts import Archive, Facts, Memo
 from ebbtide.core.governing import Governing
@@ -126,18 +127,30 @@ class Gatherer:
         return self._unfresh_kinds.get(workload.key.kind, "") or by_queue
 
     def _gang(self, facts: Facts, floor: Instant | None) -> Gang:
-        snapshot = self._snapshot
+        snapshot, rules = self._snapshot, facts.rules
         return Gang(
             now=snapshot.now,
             lineup=facts.lineup,
             book=snapshot.evidence,
-            rule=facts.rules.idle,
+            rule=rules.idle,
             metrics=snapshot.metrics,
             interval_seconds=snapshot.settings.sample_interval_seconds,
             clock_floor=floor,
             key=facts.workload.key,
             active_at=facts.workload.active_at,
             sharing_nodes=self._sharing_nodes,
+            timeout=self._timeout(facts) if rules.idle.auto else None,
+        )
+
+    def _timeout(self, facts: Facts) -> AutoTimeout:
+        snapshot, rules = self._snapshot, facts.rules
+        return auto_timeout(
+            snapshot.evidence.history,
+            facts.workload,
+            facts.lineup,
+            rules.idle,
+            snapshot.settings.sample_interval_seconds,
+            enforce=rules.governing.enforce,
         )
 
 

@@ -122,7 +122,7 @@ def _at_work(gang: Gang, busy_at: Instant) -> Judgement:
         reason=Reason.GPUActive,
         message=busy_sentence(busy_at, gang.now, span),
         span_seconds=span,
-        after_seconds=float(gang.rule.after_seconds),
+        after_seconds=float(gang.rule.after_seconds if gang.timeout is None else gang.timeout.floor_seconds),
     )
 
 

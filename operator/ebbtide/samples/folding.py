@@ -6,6 +6,7 @@ from itertools import islice
 from ebbtide.core.evidence import EvidenceBook
 from ebbtide.samples.answer import Answer, MetricsError, Series
 from ebbtide.samples.holders import Holders, Holding
+from ebbtide.samples.idle_watch import IdleWatch
 from ebbtide.samples.profile import Scope
 from ebbtide.samples.source import SIGNAL_LABEL, Asked, ValueRequest
 from ebbtide.samples.ticket import Ticket
@@ -17,11 +18,14 @@ _BATCH = 256
 class Fold:
     """Folds the answers of one grid into the book."""
 
-    def __init__(self, book: EvidenceBook, interval: float, holders: Mapping[str, Holders]) -> None:
-        """`holders` by the name of the profile; `interval` in seconds."""
+    def __init__(
+        self, book: EvidenceBook, interval: float, holders: Mapping[str, Holders], watch: IdleWatch | None = None
+    ) -> None:
+        """`holders` by the name of the profile; `interval` in seconds; `watch`: who counts idle runs, if anybody."""
         self._book = book
         self._interval = interval
         self._holders = holders
+        self._watch = watch
 
     def take(self, request: ValueRequest, answer: Answer, ticket: Ticket) -> None:
         """Folds one answer; stops with Cancelled when nobody waits for it any more."""
@@ -39,7 +43,7 @@ class Fold:
     ) -> int:
         """Folds some rows; returns how many. Local names: this runs for every signal of every device."""
         measures, fold_series = request.asked.get, self._book.fold_series
-        count = 0
+        watch, count = self._watch, 0
         for row in rows:
             count += 1
             labels = row.metric
@@ -55,6 +59,8 @@ class Fold:
                 if samples:
                     signal = asked.measure.signal
                     fold_series(holding.namespace, holding.pod, holding.device, holding.model, signal, samples)
+                    if watch is not None:
+                        watch.take(holding, signal, samples)
         return count
 
     def _holdings(self, asked: Asked, labels: dict[str, str]) -> Sequence[Holding]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from ebbtide.core.auto_timeout import AUTO_CEILING_SECONDS
 from ebbtide.core.snapshot import Policy
 from ebbtide.samples.settings import ReadingSettings
 
@@ -19,5 +20,5 @@ def _patience(policy: Policy) -> float:
     idle = policy.spec.idle if policy.spec else None
     if idle is None:
         return 0.0
-    after = idle.after_seconds if isinstance(idle.after_seconds, int) else 0
+    after = idle.after_seconds if isinstance(idle.after_seconds, int) else AUTO_CEILING_SECONDS
     return float(max(after, idle.never_used_after_seconds, idle.memory_held_after_seconds))

@@ -16,6 +16,7 @@ from ebbtide.samples.fit import Fit, interval_fit
 from ebbtide.samples.folding import Fold
 from ebbtide.samples.history import look_back
 from ebbtide.samples.holders import Holders
+from ebbtide.samples.idle_watch import IdleWatch
 from ebbtide.samples.presence import Presence
 from ebbtide.samples.profile import PodLabels, Profile
 from ebbtide.samples.reach import Reach
@@ -78,6 +79,7 @@ class FleetReader:
         self._answered_at = float("-inf")
         """End of the last grid for which there was any series of a device."""
         self.book = self._new_book()
+        self._watch = IdleWatch()
         self.tally = Tally()
 
     def read(self, ticket: Ticket, state: ClusterState, now: Instant) -> MetricsHealth:
@@ -119,7 +121,9 @@ class FleetReader:
         if self._frontier.reach_for(look_back(self._settings, state.policies)):
             self.book = self._new_book()
             self._reach.restart()
+            self._watch.restart()
         self._follow(state)
+        self._watch.follow(state, self.book)
         if now - self._forgotten_at >= _FORGET_SECONDS:
             self.book.forget(now - self._frontier.look_back)
             self._forgotten_at = now
@@ -142,6 +146,7 @@ class FleetReader:
             # Their vendor was not asked for while they were there already, as where pods were not seen for a while.
             self._frontier.restart()
             self._reach.restart()
+            self._watch.restart()
 
     def _most_steps(self, state: ClusterState) -> int:
         """How many steps fit into one answer: devices by the nodes, by the pods or as seen last, whichever is most."""
@@ -170,6 +175,7 @@ class FleetReader:
             self._frontier.done(grid, now)
             self._reach.note(grid, settled, seen)
             self.book.since = grid.end if self._reach.back_to is None else self._reach.back_to
+            self._watch.count(self.book, grid.after, settled)
 
     def _named(self, sight: Sight, grid: Grid) -> PodLabels | None:
         """The labels that name pods in this grid; None: nothing of this vendor may be attributed."""
@@ -192,7 +198,7 @@ class FleetReader:
     def _fold(
         self, ticket: Ticket, grid: Grid, named: list[tuple[Profile, PodLabels]], holders: Mapping[str, Holders]
     ) -> None:
-        fold = Fold(self.book, self._settings.sample_interval_seconds, holders)
+        fold = Fold(self.book, self._settings.sample_interval_seconds, holders, self._watch or None)
         for request in requests_of(named):
             fold.take(request, self._ask(ticket, request.name, partial(self._source.values, request, grid)), ticket)
 

@@ -15,6 +15,7 @@ from ebbtide.core.signal import ENERGY, HIGHEST, UTILISATION, Signal
 from ebbtide.core.snapshot import ClusterState, MetricsHealth
 from ebbtide.core.workload import Instant
 from ebbtide.samples.history import look_back
+from ebbtide.samples.idle_watch import says_auto
 from ebbtide.samples.reach import Seen
 from ebbtide.samples.reader import MOST_STEPS, FleetReader
 from ebbtide.samples.roster import Roster
@@ -52,8 +53,8 @@ class SwiftReader(FleetReader):
 
         `version` changes with the pods of the cluster.
         """
-        if look_back(self._settings, state.policies) > self._frontier.look_back:
-            return None
+        if look_back(self._settings, state.policies) > self._frontier.look_back or any(map(says_auto, state.policies)):
+            return None  # who learns from idle runs looks at every sample
         if version != self._followed:
             self._follow(state)
             self._followed, self._known = version, {}

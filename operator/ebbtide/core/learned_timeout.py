@@ -1,0 +1,118 @@
+"""The timeout with the least expected cost of idle time paid plus restarts paid.
+
+With a timeout T a run of length g costs min(g, T) of idle time, and a restart where g is longer. Given the hazards, the
+expectation of that is a curve over T; what has passed already is paid whatever is chosen, so only timeouts not yet
+passed compete. Inside a bin the hazard is constant and the curve rises or falls throughout: the least lies at an edge.
+The problem is the one of renting or buying skis with a known distribution; see docs/learned-timeout.md.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from math import exp, expm1, inf, log1p
+from typing import Final, NamedTuple
+
+from ebbtide.core.idle_hazard import BINS, EDGES
+
+NEED: Final = 1.1
+"""A pause must be expected to save this many restarts: the hazards are estimates."""
+WRONG_SECONDS: Final = 1800.0
+"""A pause is wrong if its workload is wanted again within this time."""
+SUREST: Final = 0.999
+"""Highest hazard taken for true: no run is certain to end."""
+ENDLESS: Final = 1e6
+"""Steps that a run goes on for, at most, where none was ever seen to end."""
+
+
+class Point(NamedTuple):
+    """One timeout and what it costs for each idle run, in steps of time."""
+
+    after: float
+    """The timeout; inf: never."""
+    idle: float
+    """Idle time paid before it."""
+    reached: float
+    """The share of runs that last as long: so many restarts are paid."""
+    wrong: float
+    """The chance that a run so long ends within WRONG_SECONDS after it."""
+
+
+class Curve:
+    """What each timeout costs, for runs that end as these hazards say."""
+
+    __slots__ = ("_cumulated", "_rates", "_restart", "_window", "_wrong_weight")
+
+    def __init__(
+        self,
+        hazards: Sequence[float],
+        factor: float,
+        *,
+        restart: float,
+        window: float,
+        wrong_weight: float = 0.0,
+    ) -> None:
+        """`hazards` by bin, of the siblings; `factor`: θ. `restart` and `window` (WRONG_SECONDS) in steps.
+
+        `wrong_weight`: restarts that a wrong pause costs besides its own.
+        """
+        self._rates = [-log1p(-min(factor * hazard, SUREST)) for hazard in hazards]
+        self._restart, self._window, self._wrong_weight = restart, window, wrong_weight
+        self._cumulated = [0.0]
+        for place in range(BINS - 1):
+            self._cumulated.append(self._cumulated[-1] + self._rates[place] * (EDGES[place + 1] - EDGES[place]))
+
+    def best(self, least: float) -> float:
+        """The cheapest timeout from `least` (steps) on; inf if never to pause is cheaper than each."""
+        chosen, lowest, last = inf, inf, None
+        for point in self._from(least):
+            cost = self.cost(point)
+            if cost < lowest:
+                chosen, lowest = point.after, cost
+            last = point
+        assert last is not None
+        return chosen if lowest <= last.idle + last.reached * self._rest() else inf
+
+    def cost(self, point: Point) -> float:
+        """Expected steps paid for each idle run: idle time, restarts, and the extra weight of wrong ones."""
+        return point.idle + point.reached * self._restart * (NEED + self._wrong_weight * point.wrong)
+
+    def point(self, after: float, since: float = 0.0) -> Point:
+        """One timeout, for runs that have lasted `since` already. Both in steps."""
+        idle, begin = 0.0, since
+        for place in range(bisect_right(EDGES, since) - 1, BINS):
+            end = after if place + 1 == BINS else min(after, EDGES[place + 1])
+            idle += self._lasting(since, begin) * self._paid(place, end - begin)
+            begin = end
+            if begin >= after:
+                break
+        return Point(after, idle, self._lasting(since, after), self._wrong(after))
+
+    def _from(self, least: float) -> Iterator[Point]:
+        """`least` and every edge after it."""
+        idle, begin, place = 0.0, least, bisect_right(EDGES, least) - 1
+        yield Point(least, 0.0, 1.0, self._wrong(least))
+        for after in range(place + 1, BINS):
+            edge = EDGES[after]
+            idle += self._lasting(least, begin) * self._paid(after - 1, edge - begin)
+            begin = edge
+            yield Point(edge, idle, self._lasting(least, edge), self._wrong(edge))
+
+    def _paid(self, place: int, steps: float) -> float:
+        """Steps that a run at the begin of a stretch inside one bin goes on for in it."""
+        rate = self._rates[place]
+        return steps if rate <= 0 else exp(-rate) * expm1(-rate * steps) / expm1(-rate)
+
+    def _rest(self) -> float:
+        """Steps that a run in the last bin still goes on for."""
+        rate = self._rates[-1]
+        return ENDLESS if rate <= 0 else min(exp(-rate) / -expm1(-rate), ENDLESS)
+
+    def _lasting(self, since: float, upto: float) -> float:
+        """The share of the runs of one age that reach another."""
+        return exp(self._cumulative(since) - self._cumulative(upto))
+
+    def _wrong(self, after: float) -> float:
+        return -expm1(self._cumulative(after) - self._cumulative(after + self._window))
+
+    def _cumulative(self, age: float) -> float:
+        place = bisect_right(EDGES, age) - 1
+        return self._cumulated[place] + self._rates[place] * (age - EDGES[place])

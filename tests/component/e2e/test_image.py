@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from e2e.image import base, checks, programs
-from e2e.image.base import MIRROR, Release, read_release
+from e2e.image.base import Release, read_release
 from e2e.image.checks import LEFT_BEHIND, problems, size
 from e2e.image.index import Index, read_index
 from e2e.image.programs import ImageError, run
@@ -185,7 +185,11 @@ def test_certificates_are_also_those_of_the_http_library_and_only_if_they_are_th
 def test_the_base_is_this_machines_release_from_its_own_mirror():
     targets = "http://deb.example/security/ bookworm-security main\nhttp://deb.example/debian/ bookworm main\n"
     assert read_release(BOOKWORM, targets) == Release("bookworm", "http://deb.example/debian")
-    assert read_release(BOOKWORM, "") == Release("bookworm", MIRROR)
+
+
+def test_a_machine_without_a_package_source_is_told_what_to_add():
+    with pytest.raises(ImageError, match=r"^No package source of bookworm main .* add it to /etc/apt/sources\.list"):
+        read_release(BOOKWORM, "")
 
 
 @pytest.mark.parametrize("change", [{"ID": "fedora"}, {"VERSION_ID": "11"}])
@@ -197,9 +201,9 @@ def test_a_system_without_a_fitting_debian_is_refused_with_the_remedy(change):
 def test_archives_that_are_there_are_not_made_again(tmp_path, monkeypatch):
     monkeypatch.setenv("EBBTIDE_CACHE", str(tmp_path))
     monkeypatch.setattr(base, "_make", lambda _found, folder: folder.mkdir(parents=True))
-    first = base.archives(Release("bookworm", MIRROR))
+    first = base.archives(Release("bookworm", "http://deb.example/debian"))
     monkeypatch.setattr(base, "_make", lambda *_: pytest.fail("made again"))
-    assert base.archives(Release("bookworm", MIRROR)) == first
+    assert base.archives(Release("bookworm", "http://deb.example/debian")) == first
     assert tmp_path in first.base.parents
 
 

@@ -132,9 +132,6 @@ class WallClock:
     def now(self) -> float:
         return time.time()
 
-    async def sleep_until(self, instant: float) -> None:
-        await asyncio.sleep(instant - time.time())
-
 
 class Adapter:
     """The adapter under test and the cluster that it sees."""

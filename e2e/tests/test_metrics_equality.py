@@ -207,9 +207,6 @@ class Hands:
     def now(self) -> Instant:
         return self.at
 
-    async def sleep_until(self, instant: Instant) -> None:
-        self.at = instant
-
 
 class RecordingBook(EvidenceBook):
     """The real book, which also remembers what it was given."""

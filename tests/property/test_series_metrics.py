@@ -59,9 +59,6 @@ class Hands:
     def now(self) -> float:
         return self.at
 
-    async def sleep_until(self, instant: float) -> None:
-        self.at = instant
-
 
 def pod(name: str, generation: int = 0, created_at: float = 0.0) -> Pod:
     return Pod(

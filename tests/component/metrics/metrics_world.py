@@ -74,9 +74,6 @@ class Hands:
     def now(self) -> float:
         return self.at
 
-    async def sleep_until(self, instant: float) -> None:
-        self.at = instant
-
 
 class World:
     """An adapter on a double, in a cluster with one pod."""

@@ -14,6 +14,8 @@ PIP := $(PY) -m pip --disable-pip-version-check --quiet
 # Lines stay together when targets run side by side, where make can do that (4.0).
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 JOBS := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+# Tests on the control plane wait more than they work: two of them to a core.
+PLANE_JOBS := $(shell expr 2 '*' $(JOBS))
 
 .PHONY: help
 help: ## Show this help
@@ -92,7 +94,7 @@ check-tests:
 .PHONY: test
 test: setup binaries check-static ## Run every test, those on the real control plane included
 	@$(PY) -m pytest -n $(JOBS) tests
-	@$(PY) -m pytest -n $(JOBS) --dist loadfile e2e/tests
+	@$(PY) -m pytest -n $(PLANE_JOBS) --dist loadfile --no-loadscope-reorder e2e/tests
 
 .PHONY: bench
 bench: setup binaries ## Measure what docs/benchmarks.md states

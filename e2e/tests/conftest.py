@@ -16,6 +16,26 @@ from e2e.requirements_guard import require
 _NODES = 4
 _CRDS = Path(__file__).resolve().parents[2] / "crds"
 _numbers = itertools.count(1)
+_LONGEST_FIRST = (
+    "test_fights.py",
+    "test_parity.py",
+    "test_leader.py",
+    "test_demo.py",
+    "test_adoption.py",
+    "test_people.py",
+    "test_kinds_operator.py",
+    "test_prometheus.py",
+    "test_release.py",
+    "test_kinds.py",
+    "test_kueue.py",
+)
+"""Files of more than a minute and a half: begun last, one of them would be waited for by every worker."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; `--dist loadfile --no-loadscope-reorder` hands them out in this order."""
+    places = {name: place for place, name in enumerate(_LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 @pytest.fixture(scope="session")

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from ebbtide import engine
 from ebbtide.api.cost_policy import PolicyMode
 from ebbtide.core.decision import Verb
 from ebbtide.core.settings import Safety
 from ebbtide.core.snapshot import Policy
 from ebbtide.core.status import workload_status
 from ebbtide.core.workload import Breaker, Checkpoint, Namespace
+from ebbtide.engine import statuses
+from ebbtide.engine.turns import CONCURRENT_WRITES
 from ebbtide.ports import Outcome, OutcomeKind
 from tests.builders import HOUR, MINUTE, SHORT_IDLE, policy, unreadable_policy
 from tests.fakes import FakeCluster, KilledError, World
@@ -899,13 +900,13 @@ class TestTheLoop:
                 await asyncio.sleep(0)
                 in_a_row.append(0)
 
-        monkeypatch.setattr(engine, "workload_status", counted)
+        monkeypatch.setattr(statuses, "workload_status", counted)
         task = asyncio.create_task(others())
         await world.tick()
         done.set()
         await task
         assert made == 60
-        assert max(in_a_row) <= engine.CONCURRENT_WRITES
+        assert max(in_a_row) <= CONCURRENT_WRITES
 
     async def test_it_survives_a_failing_tick_and_stops_when_told(self) -> None:
         world = idle_world(tick_seconds=0.01)

@@ -1,10 +1,11 @@
-"""Instants as text: for people, and for the API."""
+"""Instants, and how they are written: for people, and for the API."""
 
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import TypeAlias
 
-from ebbtide.core.workload import Instant
-
+Instant: TypeAlias = float
+"""Seconds since the Unix epoch, UTC."""
 _STAMPS = 4096
 """Stamps remembered: one status tells the present moment ten times, and a fleet began in a few hundred seconds."""
 

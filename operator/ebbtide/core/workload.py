@@ -3,12 +3,40 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final
 
+from ebbtide.core.memory import Accrued, Attempts, Memory, PauseRecord, StoredCondition
 from ebbtide.core.reason import Reason
+from ebbtide.core.target import Restore, RestoreField, Target
+from ebbtide.core.timestamps import Instant
 
-Instant: TypeAlias = float
-"""Seconds since the Unix epoch, UTC."""
+__all__ = [
+    "OWN_WORKLOADS",
+    "QUEUE_KIND",
+    "Accrued",
+    "Attempts",
+    "Attribution",
+    "Breaker",
+    "Checkpoint",
+    "HourlyCost",
+    "Instant",
+    "Intent",
+    "KindClass",
+    "Memory",
+    "Namespace",
+    "Node",
+    "PauseRecord",
+    "Pod",
+    "Restore",
+    "RestoreField",
+    "SeriesName",
+    "StatusObject",
+    "StoredCondition",
+    "Target",
+    "Workload",
+    "WorkloadKey",
+]
+
 OWN_WORKLOADS: Final = frozenset({"TrainingJob", "InferenceServer"})
 """Kinds of work that are ours: they carry their own status."""
 QUEUE_KIND: Final = "KueueWorkload"
@@ -107,60 +135,6 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Restore:
-    """The annotation ebbtide.dev/restore, parsed: the original of every field we changed."""
-
-    kind: str
-    name: str
-    at: Instant
-    by: str
-    policy: str
-    reason: str
-    fields: tuple["RestoreField", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RestoreField:
-    """One changed field: JSON pointer, what it was (absent: was_present False) and what we set."""
-
-    path: str
-    was: object
-    was_present: bool
-    set: object
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The object that carries the lever (for a TrainingJob its Job) and the state of that lever."""
-
-    api_version: str
-    kind: str
-    namespace: str
-    name: str
-    uid: str
-    resource_version: str
-    created_at: Instant
-    suspended: bool
-    """The lever stands at stopped: a Job is suspended, a Deployment has 0 replicas."""
-    restore: Restore | None
-    restore_unreadable: str
-    """Why the restore annotation cannot be used (unknown version, not JSON); empty when fine or absent."""
-    active: int
-    ready: int
-    succeeded: int
-    failed: int
-    finished: Reason | None
-    """JobCompleted, JobFailed or RetriesExhausted once terminal."""
-    finished_at: Instant | None
-    restore_misplaced: str = ""
-    """Why the restore annotation belongs to another object: a copy, to be removed; empty when it does not."""
-    held: bool = False
-    """Suspended since its creation, by the annotation ebbtide.dev/hold: ours to start."""
-    wanted: int = 0
-    """Pods that should exist now, as its spec and what has succeeded say; 0: not known."""
-
-
-@dataclass(frozen=True, slots=True)
 class Intent:
     """The human's word, read from annotations and spec.suspend. Times are None when not given."""
 
@@ -185,105 +159,6 @@ class Checkpoint:
     mode: str = "None"
     interval_seconds: int = 0
     grace_seconds: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class StoredCondition:
-    """One condition as it stands on the API server."""
-
-    type: str
-    status: str
-    reason: str
-    since: Instant
-    observed_generation: int
-    message: str = ""
-    """Kept only for Accepted: a refusal is told again without asking again."""
-
-
-@dataclass(frozen=True, slots=True)
-class PauseRecord:
-    """status.pause: the present or the last pause. ended_at None: still paused."""
-
-    since: Instant
-    reason: str
-    by: str
-    count_today: int = 1
-    reverts: int = 0
-    ended_at: Instant | None = None
-    message: str = ""
-    """The sentence with the numbers that led to it."""
-    evidence: str = ""
-    """status.verdict as it was at the pause, in JSON: the proof outlives the pods it was measured on."""
-    version: str = ""
-    """resourceVersion of the object with the lever as our last move left it; empty: not known."""
-    original: str = ""
-    """Adopted workloads: the fields of the restore annotation, in JSON; `kubectl rollout undo` can take that away."""
-    recent: tuple[Instant, ...] = ()
-    """Starts of the idle pauses of the 24 hours before it began, oldest first, itself included."""
-    startup_seconds: float = 0.0
-    """What its pods had taken from creation to Ready; the pods are gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Accrued:
-    """Times that have added up, in seconds. Kept for work with a deadline."""
-
-    as_of: Instant
-    """Counted up to then."""
-    active: float = 0.0
-    """Running and not idle."""
-    lost: float = 0.0
-    """Of that, what stops have lost."""
-    paused: float = 0.0
-    held: float = 0.0
-    """Paused before the first start."""
-
-    @property
-    def done(self) -> float:
-        """Work that is done and was not lost."""
-        return self.active - self.lost
-
-
-@dataclass(frozen=True, slots=True)
-class Attempts:
-    """status.attempts: what was done last to the lever, and how often in a row; see core.attempts."""
-
-    request: str
-    """What was done and on whose word, such as Pause/Paused."""
-    count: int
-    since: Instant
-    """When the first of them was done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What status remembers between ticks; losing it costs a new warning, nothing else."""
-
-    start_time: Instant | None = None
-    idle_since: Instant | None = None
-    warned_at: Instant | None = None
-    warned_without: str = ""
-    """Why that warning announced no pause; empty: it named the time of one."""
-    pause: PauseRecord | None = None
-    attempts: Attempts | None = None
-    override_until: Instant | None = None
-    """End of the last veto or override in force; in the past: the idle clock starts there."""
-    override_request: str = ""
-    """The annotation value that override_until answers, so that a new request is told from an old one."""
-    would_be: tuple[str, str, Instant] | None = None
-    """(action, reason, since) of Observe mode."""
-    conditions: tuple[StoredCondition, ...] = ()
-    capacity_class: str = ""
-    verdict: tuple[str, Instant] | None = None
-    """(value, since) of the last written verdict."""
-    verdict_as_of: Instant | None = None
-    """When the numbers in status were last written."""
-    fingerprint: str = ""
-    """core.status.fingerprint of the stored status: equal means nothing worth a write."""
-    spec_hash: str = ""
-    """Adopted workloads: Workload.spec_hash when status was written."""
-    accrued: Accrued | None = None
-    last_checkpoint_at: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,20 +5,23 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ebbtide.api import labels as keys
+from ebbtide.core.reason import Reason
 from ebbtide.objects import restore
 from ebbtide.objects.document import Document
 from ebbtide.objects.restore import Unusable
 from ebbtide.sim.identity import Identity
-from ebbtide.sim.ledger import Account
+from ebbtide.sim.ledger import Account, Share
 from ebbtide.sim.manifest import WORK_SECONDS
 from ebbtide.sim.progress import NO_SAVING, Mode, Progress, Saving
 from ebbtide.sim.result import WorkloadName
-from ebbtide.sim.sim_pod import SimPod
+from ebbtide.sim.sim_pod import PLACED, SimPod
 
 RUNS_TO_COMPLETION: Final = frozenset({"TrainingJob", "CronJob", "JobSet", "TrainJob", "Workflow"})
 """And every kind whose name ends in Job."""
 GANGLESS: Final = frozenset({"Deployment", "StatefulSet"})
 """Each pod stands for itself."""
+_IDLE_PAUSES: Final = frozenset({str(Reason.GPUIdle), str(Reason.GPUNeverUsed), str(Reason.GPUStalled)})
+_DONE: Final = frozenset({"Complete", "Succeeded"})
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +54,20 @@ class Top:
             return crews[0].runs
         return any(crew.pods for crew in crews) and all(crew.runs for crew in crews if crew.pods)
 
+    def note_success(self, document: Document, now: int) -> None:
+        """Complete, or Succeeded of a kind of ours, as somebody wrote it."""
+        conditions = (document.get("status") or {}).get("conditions") or ()
+        done = any(one.get("type") in _DONE and one.get("status") == "True" for one in conditions)
+        if done and self.succeeded_at is None:
+            self.succeeded_at = now
+
+    def note_whole(self, now: int) -> None:
+        """Whether all pods are on nodes that its user wants now."""
+        if all(crew.placed == crew.orders.wanted for crew in self.crews):
+            shares = [Share(pod.node, pod.needs.asked) for pod in self.pods if pod.stage in PLACED]
+            if shares or not self.account.completes:
+                self.account.whole(shares, now)
+
 
 def runs_to_completion(kind: str) -> bool:
     """Kinds that end by themselves."""
@@ -78,6 +95,11 @@ class Orders:
     def live(self) -> int:
         """Pods that should be there."""
         return 0 if self.stopped or self.over else self.count
+
+    @property
+    def wanted(self) -> int:
+        """Pods that its user wants: what Ebbtide stopped is wanted all the same."""
+        return 0 if self.over or (self.stopped and not self.by_us) else self.count
 
 
 @dataclass(slots=True, eq=False)
@@ -120,6 +142,21 @@ class Crew:
     def everyone(self) -> list[SimPod]:
         """All that have not ended."""
         return [*self.pods.values(), *self.leaving]
+
+    @property
+    def placed(self) -> int:
+        """Pods that start or run on a node."""
+        return sum(pod.stage in PLACED for pod in self.pods.values())
+
+    def note_pause(self, now: int) -> None:
+        """Idle pauses count as time that it would have run."""
+        orders, account = self.orders, self.top.account
+        paused = orders.stopped and orders.by_us and orders.reason in _IDLE_PAUSES
+        if paused and not self.idle_paused:
+            account.pause(now)
+        elif self.idle_paused and not paused:
+            account.resume(now)
+        self.idle_paused = paused
 
 
 def orders_of(document: Document, listed: int = 0) -> Orders:

@@ -128,7 +128,7 @@ class Run:
             self._nodes.apply()
         self._world.advance()
         if second < end and second % spec.scrape_interval_seconds == 0:
-            restless = self._world.take_restless()
+            restless = self._world.news.take_restless()
             self._exporter.scrape(self._world.scheduler.machines, self._world.tops.all, restless)
         ticks = second < end and second % spec.tick_seconds == 0
         report = await self._operator.tick() if ticks else None
@@ -189,7 +189,7 @@ class Run:
         if self._prices_changed:
             self._prices.note(list(self._inventory.catalogs.values()), self._known_nodes)
             self._prices_changed = False
-        tops = {crew.top: None for crew in self._world.take_changed()}
+        tops = {crew.top: None for crew in self._world.news.take_changed()}
         if report is not None:
             self._actions += records(second, report, self._onlooker.name_of)
             heard = self._lanes.hear(second, report.plan.decisions)

@@ -28,6 +28,7 @@ class Stage(StrEnum):
 
 
 HOLDING = frozenset({Stage.Starting, Stage.Running, Stage.Stopping})
+PLACED = frozenset({Stage.Starting, Stage.Running})
 LIVE = frozenset({Stage.Pending, Stage.Starting, Stage.Running})
 """Not told to stop."""
 

@@ -1,0 +1,51 @@
+"""What became of a decision."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from ebbtide.core.conditions import Problem
+from ebbtide.core.decision import HOUSEKEEPING, Action, Decision, Verb
+from ebbtide.core.reason import Reason
+from ebbtide.ports import Outcome, OutcomeKind
+
+FINE: Final = frozenset({OutcomeKind.Done, OutcomeKind.Unchanged, OutcomeKind.Observed})
+_PROBLEMS: Final = {
+    OutcomeKind.Rejected: Reason.TemplateRejected,
+    OutcomeKind.Denied: Reason.PermissionDenied,
+    OutcomeKind.NameConflict: Reason.NameConflict,
+}
+_NOTHING: Final[frozenset[Verb]] = frozenset()
+_MOVES: Final = frozenset({Verb.Pause, Verb.Resume, Verb.Hold, Verb.Start})
+
+
+@dataclass(slots=True)
+class Acted:
+    """What became of one decision's actions."""
+
+    decision: Decision
+    outcomes: list[tuple[Action, Outcome]] = field(default_factory=list)
+
+    @property
+    def done(self) -> frozenset[Verb]:
+        """Verbs that the API server accepted, or that needed no call."""
+        if not self.outcomes:
+            return _NOTHING  # so it is for all but a handful
+        return frozenset(action.verb for action, outcome in self.outcomes if outcome.kind in FINE)
+
+    @property
+    def version(self) -> str:
+        """Of the object with the lever as its stop or start left it; empty: it was not moved."""
+        moved = (outcome.version for action, outcome in self.outcomes if action.verb in _MOVES)
+        return next((version for version in moved if version), "")
+
+    @property
+    def problem(self) -> Problem | None:
+        """The refusal of the API server that a user must see."""
+        for action, outcome in self.outcomes:
+            if action.verb in HOUSEKEEPING:
+                continue
+            if outcome.kind is OutcomeKind.Rejected and action.verb is not Verb.Create:
+                return Reason.PermissionDenied, outcome.message
+            if outcome.kind in _PROBLEMS:
+                return _PROBLEMS[outcome.kind], outcome.message
+        return None

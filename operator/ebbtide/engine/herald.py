@@ -1,0 +1,58 @@
+"""What people are told of a workload: its status, then events, then what is sent to receivers."""
+
+from typing import Final
+
+import structlog
+
+from ebbtide.core.decision import HOUSEKEEPING, Action, Verb
+from ebbtide.core.notice import notices
+from ebbtide.core.reason import Reason
+from ebbtide.core.snapshot import MetricsHealth
+from ebbtide.engine.acted import Acted
+from ebbtide.engine.statuses import Statuses
+from ebbtide.ports import Cluster, EventNote, Notifier, OutcomeKind
+
+log = structlog.get_logger(__name__)
+
+_WARNING_VERBS: Final = frozenset({Verb.Warn, Verb.Pause})
+_GOOD_NEWS: Final = frozenset({Reason.GPUActive, Reason.RecentlyActive, Reason.CPUActive, Reason.RequestsServed})
+_NO_ALARM: Final = frozenset({OutcomeKind.Done, OutcomeKind.Unchanged, OutcomeKind.NotLeader})
+
+
+class Herald:
+    """An Event never tells what was not accepted."""
+
+    def __init__(self, cluster: Cluster, statuses: Statuses, notifier: Notifier | None) -> None:
+        """`notifier`: None where nobody is told beyond the cluster."""
+        self._cluster, self._statuses, self._notifier = cluster, statuses, notifier
+
+    async def tell(self, acted: Acted, health: MetricsHealth) -> bool:
+        """Whether a status was written. Made only now: 5,000 would be 75 MiB."""
+        write = self._statuses.due(acted, health)
+        if write is None:
+            await self._publish(acted, told=False)
+            return False
+        outcome = await self._cluster.write_status(write)
+        if outcome.kind not in _NO_ALARM:
+            log.warning("status not written", workload=str(acted.decision.workload), why=outcome.message)
+        # The status write is what gives a warning: how it ended is how the warning ended.
+        acted.outcomes = [
+            (it, outcome if it.verb is Verb.Warn and not it.observed else how) for it, how in acted.outcomes
+        ]
+        await self._publish(acted, told=outcome.kind is OutcomeKind.Done)
+        return outcome.kind is OutcomeKind.Done
+
+    async def _publish(self, acted: Acted, *, told: bool) -> None:
+        """Events about the workload itself; what is done to an object of ours beside it is nobody's news."""
+        done = [it for it, how in acted.outcomes if how.kind is OutcomeKind.Done and it.verb not in HOUSEKEEPING]
+        for action in done:
+            await self._cluster.publish(_event(action, acted.decision.ruled.situation.workload.uid))
+        if self._notifier is not None and (done or told):
+            for notice in notices(acted.decision, frozenset(action.verb for action in done), told=told):
+                self._notifier.notify(notice)
+
+
+def _event(action: Action, uid: str) -> EventNote:
+    alarming = action.verb in _WARNING_VERBS or (action.verb is Verb.Notify and action.reason not in _GOOD_NEWS)
+    kind = "Warning" if alarming and action.by == "Policy" and action.reason is not Reason.PausedDuring else "Normal"
+    return EventNote(action.workload, uid, kind, str(action.reason), str(action.verb), action.message)

@@ -55,6 +55,8 @@ class Case:
     told: str = ""
     """A part of the sentence."""
     families: tuple[str, ...] = ()
+    pauses_sharers: bool = False
+    """The policy says sharedDevices: Pause."""
 
     @property
     def job(self) -> str:
@@ -105,7 +107,13 @@ def pod(name: str, case: Case) -> Pod:
 def verdict(case: Case, book: EvidenceBook, health: MetricsHealth, interval: float) -> tuple[str, str, str]:
     """Verdict, reason and sentence, of the newest instant that was read."""
     span = int(SPAN_INTERVALS * interval)
-    rule = IdleRule(after_seconds=span, warn_seconds=0, grace_seconds=0, never_used_after_seconds=span)
+    rule = IdleRule(
+        after_seconds=span,
+        warn_seconds=0,
+        grace_seconds=0,
+        never_used_after_seconds=span,
+        pauses_sharers=case.pauses_sharers,
+    )
     gang = Gang(health.as_of or 0.0, Lineup.of([pod(case.name, case)]), book, rule, health, interval)
     found = describe(gang, judge(gang))
     return str(found.verdict), str(found.reason), f"{found.message} {found.families}"
@@ -156,6 +164,16 @@ CASES = (
     Case("hami-idle", "hami_idle", HAMI, "Idle", "GPUIdle", told="utilisation and launches"),
     Case("hami-unknown", "hami_never_used", HAMI, "Unknown", "MetricsMissing", others=("hami-other",)),
     Case("hami-shared", "hami_shared", HAMI, "Unknown", "SharedDevice", others=("hami-neighbour",)),
+    Case(
+        "hami-vouched",
+        "hami_vouched",
+        HAMI,
+        "Idle",
+        "GPUIdle",
+        others=("hami-busy",),
+        told="utilisation and launches",
+        pauses_sharers=True,
+    ),
     Case("custom-active", "custom_active", NPU, "Active", "GPUActive", honor_labels=True),
     Case("custom-idle", "custom_idle", NPU, "Idle", "GPUIdle", honor_labels=True, told="power"),
     Case("custom-unknown", "custom_warm", NPU, "Unknown", "SingleFamily", honor_labels=True),

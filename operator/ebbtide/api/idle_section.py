@@ -94,6 +94,7 @@ class IdleSection(ApiModel):
     serving: ServingMode = ServingMode.RequestSignal
     """RequestSignal: servers are idle only if requests are zero too. DevicesOnly: devices decide."""
     shared_devices: SharedDevices = SharedDevices.ReportOnly
-    """ReportOnly: never pause for idleness where a device is shared. Pause: do, once the whole device is idle."""
+    """ReportOnly: never pause for idleness where a device is shared. Pause: do, once the whole device is idle;
+    where launches are counted by pod (HAMi), once the pod itself is."""
     resume_after_seconds: Seconds = 0
     """Resume by itself after this long. 0: never."""

@@ -58,7 +58,7 @@ REMEDIES: Final = {
     ),
     Reason.SharedDevice: (
         "A device is shared with other pods: stop it yourself, or set idle.sharedDevices: Pause in the policy, which "
-        "pauses it once the whole device is idle."
+        "pauses it once the whole device is idle (with HAMi: once the pod is)."
     ),
     Reason.NoRequestSignal: (
         "Scrape its engine, name a series in ebbtide.dev/request-series, or set idle.serving: DevicesOnly in the "

@@ -1,6 +1,7 @@
 """Everything one tick may look at, frozen at one instant."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from ebbtide.api.cost_policy import CostPolicySpec
@@ -68,6 +69,8 @@ class MetricsHealth:
     """Why series cannot be attributed to pods (LabelModeUnknown, AttributionBroken); empty when trusted."""
     distrusted: Mapping[str, Distrust] = field(default_factory=dict)
     """The same for the pods of some vendors only, by the accelerator resource that they request."""
+    own_launches: AbstractSet[str] = frozenset()
+    """Accelerator resources of pods whose launches are counted pod by pod, so that sharers of a device differ."""
     as_of: Instant | None = None
     interval_problem: str = ""
     """The scrape targets' interval does not fit metrics.sampleIntervalSeconds."""

@@ -18,6 +18,7 @@ from ebbtide.core.device_window import (
     sharers,
 )
 from ebbtide.core.reason import Reason
+from ebbtide.core.signal import Signal
 from ebbtide.core.verdict_case import Case, Check, Hit
 from ebbtide.core.wording import clock, count, duration, joined, percent
 
@@ -189,15 +190,22 @@ def shared_device(case: Case) -> Hit | None:
     """The device was seen under another pod at the same time, was requested as a share, or its node shares devices.
 
     A policy may let sharers be paused: then the whole device must be idle, because what one of them shows may be a copy
-    of the device's value, or a part of it that is not proven to be its own.
+    of the device's value, or a part of it that is not proven to be its own. What was begun is noted where it is begun,
+    in the pod itself: a sharer whose own launches cover the span is judged by itself.
     """
     gang = case.tally.gang
-    finding = _in_use_by_others if gang.rule.pauses_sharers else _shared
     for window in case.quiet:
-        found = finding(window, gang.sharing_nodes)
+        if not gang.rule.pauses_sharers:
+            found = _shared(window, gang.sharing_nodes)
+        else:
+            found = "" if _speaks_for_itself(window, gang.metrics.own_launches) else _in_use_by_others(window)
         if found:
             return _hit(Reason.SharedDevice, f"{window.device.id} of pod {window.pod.name}: {found}")
     return None
+
+
+def _speaks_for_itself(window: Window, own_launches: AbstractSet[str]) -> bool:
+    return window.pod.accelerator_resource in own_launches and window.is_covered(Signal.Launches)
 
 
 def _shared(window: Window, sharing_nodes: AbstractSet[str]) -> str:
@@ -209,7 +217,7 @@ def _shared(window: Window, sharing_nodes: AbstractSet[str]) -> str:
     return f"node {window.pod.node} shares its devices" if window.pod.node in sharing_nodes else ""
 
 
-def _in_use_by_others(window: Window, _: AbstractSet[str]) -> str:
+def _in_use_by_others(window: Window) -> str:
     row = newest_unattributed(window)
     if row > window.begin:
         return f"the device was busy at {clock(row, window.now)}, so it is not idle as a whole"

@@ -177,6 +177,12 @@ class Profile:
         return bool(_match(self.divided, resource))
 
     @property
+    def counts_launches_by_pod(self) -> bool:
+        """Each sharer of a device is known by what it began itself."""
+        launches = (it for it in self.measures if it.signal is Signal.Launches)
+        return any(it.per_pod or it.scope is Scope.Pod for it in launches)
+
+    @property
     def device_keys(self) -> tuple[str, ...]:
         """Labels that name a device."""
         marks = () if self.undivided is None else (self.undivided[0],)

@@ -25,7 +25,7 @@ from ebbtide.samples.settings import ReadingSettings
 from ebbtide.samples.source import Source, requests_of
 from ebbtide.samples.span import Frontier, Grid
 from ebbtide.samples.ticket import Ticket
-from ebbtide.samples.vendor import Sight, Vendor, distrust, label_mode
+from ebbtide.samples.vendor import Sight, Vendor, distrust, label_mode, own_launches
 from ebbtide.samples.watts import watts_of
 
 _FORGET_SECONDS = 600.0
@@ -104,6 +104,7 @@ class FleetReader:
             message=message,
             reaches_back_to=self._reach.back_to,
             label_mode=label_mode(self._active),
+            own_launches=own_launches(self._active),
             as_of=self._reach.read_to,
             interval_problem=self._fit.problem,
             empty=up

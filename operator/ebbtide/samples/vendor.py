@@ -66,6 +66,12 @@ def label_mode(vendors: list[Vendor]) -> str:
     return ", ".join(f"{vendor.profile.name} {vendor.label_mode or 'unknown'}" for vendor in vendors)
 
 
+def own_launches(vendors: list[Vendor]) -> frozenset[str]:
+    """Accelerator resources of the pods that each have launches of their own."""
+    counted = (vendor for vendor in vendors if vendor.profile.counts_launches_by_pod)
+    return frozenset(resource for vendor in counted for resource in vendor.roster.resources)
+
+
 def distrust(vendors: list[Vendor]) -> dict[str, Distrust]:
     """Whose series cannot be attributed, by the accelerator resource of their pods."""
     return {

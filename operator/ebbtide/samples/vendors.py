@@ -46,15 +46,15 @@ def profiles(added: Sequence[object] = (), path: str = "metrics.profiles") -> tu
         raise ProfileError(path, _FORM)
     if len(added) > _MOST:
         raise ProfileError(path, f"{len(added)} profiles; write at most {_MOST}")
-    own = [_parsed(raw, f"{path}[{place}]") for place, raw in enumerate(added)]
-    names = [profile.name for profile in own]
+    read = [_parsed(raw, f"{path}[{place}]") for place, raw in enumerate(added)]
+    names = [profile.name for profile in read]
     for place, name in enumerate(names):
         if name in names[:place]:
             raise ProfileError(f"{path}[{place}].name", f"{name} is there already; give each profile its own name")
     kept = tuple(profile for profile in VENDORS if profile.name not in names)
     # NVIDIA's stays first: it is what is read where nobody requests anything.
     first, rest = [it for it in kept if it is NVIDIA], [it for it in kept if it is not NVIDIA]
-    return (*first, *own, *rest)
+    return (*first, *read, *rest)
 
 
 def read_profiles(file: Path | None) -> tuple[Profile, ...]:
@@ -62,17 +62,31 @@ def read_profiles(file: Path | None) -> tuple[Profile, ...]:
     if file is None:
         return VENDORS
     try:
-        raw = yaml.load(file.read_text(encoding="utf-8"), Loader=_PARSER)  # noqa: S506  # a safe loader
+        text = file.read_text(encoding="utf-8")
     except OSError as error:
         raise ProfileError(str(file), f"it cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ProfileError(str(file), f"it is not text: {error}") from error
+    return profiles_of(text, str(file))
+
+
+def profiles_of(text: str, where: str) -> tuple[Profile, ...]:
+    """The same with those of a text: a list in YAML. `where` is what the text is called. Raises ProfileError."""
+    try:
+        raw = yaml.load(text, Loader=_PARSER)  # noqa: S506  # a safe loader
     except (yaml.YAMLError, ValueError) as error:
-        raise ProfileError(str(file), f"it is not YAML: {' '.join(str(error).split())}") from error
-    return profiles(raw or (), f"{file}: profiles")
+        raise ProfileError(where, f"it is not YAML: {' '.join(str(error).split())}") from error
+    return profiles(raw or (), f"{where}: profiles")
+
+
+def own(found: Iterable[Profile]) -> tuple[Profile, ...]:
+    """Those that a user added, whatever they replace."""
+    return tuple(profile for profile in found if profile not in VENDORS)
 
 
 def watched(found: Iterable[Profile]) -> frozenset[str]:
     """Resources, or beginnings with *, that users' profiles report on beside the known ones."""
-    return frozenset(name for profile in found if profile not in VENDORS for name in profile.resources)
+    return frozenset(name for profile in own(found) for name in profile.resources)
 
 
 def _parsed(raw: object, path: str) -> Profile:

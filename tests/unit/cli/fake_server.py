@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ebbtide.cluster.client import Page
+from ebbtide.objects.errors import ApiError
 from ebbtide.objects.resources import OWN, Resource
 
 Object = dict[str, Any]
@@ -18,6 +19,8 @@ class FakeServer:
     catalogs: list[Object] = field(default_factory=list)
     denied: set[tuple[str, str]] = field(default_factory=set)
     """(resource, verb) that nobody may do."""
+    config_maps: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Data by name."""
     host: str = "https://127.0.0.1:6443"
 
     async def get_path(self, path: str) -> Object:
@@ -26,7 +29,16 @@ class FakeServer:
         return {"resources": [{"name": name} for kind in OWN for name in (kind.plural, f"{kind.plural}/status")]}
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Object:
+        if resource.plural == "configmaps":
+            return self._config_map(name)
         return {"kind": resource.kind, "metadata": {"name": name, "namespace": namespace}}
+
+    def _config_map(self, name: str) -> Object:
+        if ("configmaps", "get") in self.denied:
+            raise ApiError(403, "Forbidden", "configmaps is forbidden")
+        if name not in self.config_maps:
+            raise ApiError(404, "NotFound", f'configmaps "{name}" not found')
+        return {"metadata": {"name": name}, "data": self.config_maps[name]}
 
     async def list_pages(self, resource: Resource, **_: str) -> AsyncIterator[Page]:
         known = {"deployments": self.deployments, "nodes": self.nodes, "pricecatalogs": self.catalogs}
@@ -37,9 +49,17 @@ class FakeServer:
         return {"status": {"allowed": (wanted["resource"], wanted["verb"]) not in self.denied}}
 
 
-def deployment(prometheus_url: str, ready: int = 1) -> Object:
+def deployment(prometheus_url: str, ready: int = 1, *, profiles: str = "") -> Object:
+    """`profiles`: the ConfigMap of profiles, mounted as the chart does."""
     args = ["operator", f"--prometheus-url={prometheus_url}", "--enforcement"]
     spec = {"serviceAccountName": "tide", "containers": [{"args": args}]}
+    if profiles:
+        args.append("--profiles-file=/etc/ebbtide/profiles/profiles.yaml")
+        spec["containers"][0]["volumeMounts"] = [
+            {"name": "tmp", "mountPath": "/tmp"},
+            {"name": "profiles", "mountPath": "/etc/ebbtide/profiles", "readOnly": True},
+        ]
+        spec["volumes"] = [{"name": "tmp", "emptyDir": {}}, {"name": "profiles", "configMap": {"name": profiles}}]
     return {
         "metadata": {"name": "ebbtide", "namespace": "ebbtide-system"},
         "spec": {"replicas": 1, "template": {"spec": spec}},

@@ -2,6 +2,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -35,6 +36,8 @@ class Prometheus(ThreadingHTTPServer):
         self.age = 4.0
         self.warnings: list[str] = []
         self.code = 200
+        self.asked = ""
+        """Body of the last query."""
 
     @property
     def url(self) -> str:
@@ -48,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: Prometheus
 
     def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
         result = [{"metric": one, "value": [NOW, str(NOW - self.server.age)]} for one in self.server.series]
         data = {"resultType": "vector", "result": result}
         body = json.dumps({"status": "success", "data": data, "warnings": self.server.warnings}).encode()
@@ -157,3 +160,106 @@ def test_the_text_is_one_line_a_check_and_a_sum():
     assert result.out.splitlines()[0].startswith("ok    API server")
     assert result.out.splitlines()[-1].endswith("checks failed.") or "is fit." in result.out
     assert max(map(len, result.out.splitlines())) <= 120
+
+
+PROFILES = """
+- name: MyNPU
+  exporter: npu-exporter
+  resources: [example.com/npu]
+  labels: {device: [uuid]}
+  model: NPU-1
+  idleWatts: {NPU-1: 25}
+  signals:
+    Utilisation: {metrics: [npu_busy_ratio], unit: Ratio, vetted: true}
+    Power: {metrics: [npu_power_milliwatts], unit: Milliwatts}
+"""
+NPU = {"ebbtide_profile": "MyNPU", "uuid": "NPU-7", "namespace": "ml", "pod": "t-0"}
+NPU_NODE = {**node("npu-0"), "status": {"capacity": {"example.com/npu": "4", "cpu": "64"}}}
+
+
+def with_profiles(url: str, text: str = PROFILES, **more: Any) -> FakeServer:
+    maps = {"tide-profiles": {"profiles.yaml": text}}
+    return FakeServer([deployment(url, profiles="tide-profiles")], [NPU_NODE], [catalog()], config_maps=maps, **more)
+
+
+def test_the_operators_own_profiles_are_used_as_it_uses_them(prometheus):
+    prometheus.series = [NPU]
+    code, found = checked(with_profiles(prometheus.url))
+    assert code == 0
+    where = "ConfigMap ebbtide-system/tide-profiles"
+    assert found["profiles"] == ("ok", f"{where}: MyNPU (npu-exporter, for example.com/npu)")
+    assert "npu_busy_ratio" in prometheus.asked
+    assert found["metrics"][1].startswith("1 device, newest sample 4 s ago")
+    assert found["prices"] == ("ok", "1 of 1 accelerator nodes have a price in USD")
+
+
+def test_a_mistake_in_a_profile_is_one_sentence_and_the_rest_is_looked_at(prometheus):
+    wrong = PROFILES.replace("Milliwatts", "Percent")
+    code, found = checked(with_profiles(prometheus.url, wrong))
+    assert code == 1
+    message = (
+        "ConfigMap ebbtide-system/tide-profiles: profiles[0].signals.Power.unit: Percent is not a unit of Power; write "
+        "Watts or Milliwatts; the operator does not start with it: correct metrics.profiles in the chart's values"
+    )
+    assert found["profiles"] == ("FAIL", message)
+    assert found["metrics"][0] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("- [", "ConfigMap ebbtide-system/tide-profiles: it is not YAML: "),
+        ("{name: MyNPU}", "profiles: write a list of profiles, each with name, resources, labels and signals; "),
+        (PROFILES * 2, "profiles[1].name: MyNPU is there already; give each profile its own name; "),
+    ],
+)
+def test_every_mistake_is_told_with_its_place(prometheus, text, told):
+    mark, message = checked(with_profiles(prometheus.url, text))[1]["profiles"]
+    assert mark == "FAIL"
+    assert told in message
+
+
+def test_a_profile_without_series_is_named(prometheus):
+    result = ebbtide(FakeCluster(server=with_profiles(prometheus.url)), "check")
+    assert result.code == 1
+    said = " ".join(result.out.split())
+    assert "no series npu_busy_ratio of profile MyNPU in the last 5 min: see whether npu-exporter is scraped" in said, (
+        said
+    )
+
+
+def test_profiles_that_cannot_be_read_from_here_are_no_failure(prometheus):
+    code, found = checked(with_profiles(prometheus.url, denied={("configmaps", "get")}))
+    where = "ConfigMap ebbtide-system/tide-profiles"
+    message = f"{where} may not be read with your rights; give the list with --profiles-file to look with it"
+    assert found["profiles"] == ("skip", message)
+    assert code == 0
+    server = with_profiles(prometheus.url)
+    server.deployments[0]["spec"]["template"]["spec"]["volumes"][1] = {"name": "profiles", "secret": {}}
+    assert checked(server)[1]["profiles"][0] == "skip"
+
+
+def test_a_config_map_that_is_gone_or_lacks_its_key_is_a_failure(prometheus):
+    server = with_profiles(prometheus.url)
+    server.config_maps = {"tide-profiles": {"other.yaml": PROFILES}}
+    message = (
+        "ConfigMap ebbtide-system/tide-profiles has no key profiles.yaml, from which the operator reads its profiles"
+    )
+    assert checked(server)[1]["profiles"] == ("FAIL", message)
+    server.config_maps = {}
+    assert checked(server)[1]["profiles"] == (
+        "FAIL", 'ConfigMap ebbtide-system/tide-profiles: configmaps "tide-profiles" not found'
+    )  # fmt: skip
+
+
+def test_a_list_at_hand_is_tried_before_it_is_installed(prometheus, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(PROFILES)
+    prometheus.series = [NPU]
+    server = FakeServer(deployments=[deployment(prometheus.url)], nodes=[NPU_NODE], catalogs=[catalog()])
+    code, found = checked(server, "--profiles-file", str(file))
+    assert (code, found["profiles"][1]) == (0, f"{file}: MyNPU (npu-exporter, for example.com/npu)")
+    file.write_text(PROFILES.replace("uuid", "u u i d"))
+    code, found = checked(server, "--profiles-file", str(file))
+    assert (code, found["profiles"][0]) == (1, "FAIL")
+    assert "mine.yaml: profiles[0].labels.device[0]" in found["profiles"][1]

@@ -7,7 +7,7 @@ import pytest
 from ebbtide.core.evidence import Signal
 from ebbtide.core.idle_rule import IdleRule
 from ebbtide.objects.views_node import decode_node
-from tests.unit.core.verdict_world import H100, MINUTE, RULE, START, World, upto
+from tests.unit.core.verdict_world import H100, MINUTE, RULE, START, World, healthy, upto
 
 PAUSES = IdleRule(after_seconds=2400, warn_seconds=600, grace_seconds=0, never_used_after_seconds=2400,
                   pauses_sharers=True)  # fmt: skip
@@ -45,6 +45,41 @@ def test_sharers_of_an_idle_device_are_idle_only_where_the_policy_pauses_them(ru
 def test_a_neighbour_that_was_busy_before_the_span_does_not_count():
     assert two_pods(PAUSES, p=upto(20, 60.0, 0.0), row=upto(20, 97.0, 0.0)).says() == "Idle"
     assert two_pods(PAUSES, p=upto(40, 60.0, 0.0), row=upto(40, 97.0, 0.0)).says() == "Unknown SharedDevice"
+
+
+PART = {"accelerator_resource": "nvidia.com/gpumem"}
+
+
+def hami(rule: IdleRule = PAUSES, *, own: bool = True, launches=0.0, **tracks) -> World:
+    """Pods p and q with parts of one GPU; p works, q is judged. `own`: launches are known to be counted by pod."""
+    world = World(rule=rule).pod("q", **PART)
+    world.health = healthy(own_launches=frozenset({"nvidia.com/gpumem"} if own else ()))
+    world.device(pod="q", engine=None, launches=launches, **tracks)
+    return world.device(pod="p", util=60.0, engine=None, launches=1.0)
+
+
+def test_a_sharer_whose_own_launches_cover_the_span_is_judged_by_itself():
+    assert hami().says() == "Idle"
+    assert hami(util=40.0).says() == "Active GPUActive"
+    assert hami(launches=upto(40, 1.0, 0.0)).says() == "Active RecentlyActive"
+    assert hami(own=False).says() == "Unknown SharedDevice", "launches could be the device's, and so could its rest"
+
+
+def test_by_default_a_sharer_is_reported_whatever_vouches_for_it():
+    assert hami(RULE).says() == "Unknown SharedDevice"
+
+
+def test_without_launches_of_its_own_a_neighbours_work_still_protects_a_sharer():
+    assert hami(launches=None, watts=70.0).says() == "Unknown SharedDevice"
+    assert hami(launches=0.0, missing=range(45, 50)).says() == "Unknown InsufficientCoverage"
+
+
+def test_launches_do_not_explain_what_the_devices_own_row_shows():
+    """Nobody's row accounts for the work: who says that q's launches are q's?"""
+    world = World(rule=PAUSES).pod("q", **PART)
+    world.health = healthy(own_launches=frozenset({"nvidia.com/gpumem"}))
+    world.device(pod="q", engine=None, launches=0.0).device(pod="p", engine=None, launches=0.0)
+    assert world.device(pod="", namespace="", util=97.0, engine=None).says() == "Unknown AttributionBroken"
 
 
 def test_a_device_alone_on_a_node_that_shares_is_shared():

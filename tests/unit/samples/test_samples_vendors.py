@@ -69,6 +69,16 @@ async def test_one_vendors_broken_labels_are_not_anothers() -> None:
         assert verdict(case, book, health, INTERVAL)[:2] == (case.verdict, case.reason)
 
 
+@pytest.mark.parametrize(
+    ("name", "resources"),
+    [("hami-idle", {"nvidia.com/gpumem"}), ("neuron-idle", {"aws.amazon.com/neuron"}), ("nvidia-idle", set())],
+)
+async def test_whose_launches_are_counted_by_pod_is_known_by_resource(name: str, resources: set[str]) -> None:
+    case = next(one for one in CASES if one.name == name)
+    _, health, _ = await read(case.state, (case,))
+    assert health.own_launches == resources
+
+
 async def test_who_requests_nothing_costs_nothing() -> None:
     by_name = {case.name: case for case in CASES}
     alone = (by_name["gaudi-idle"],)

@@ -25,6 +25,8 @@ class Installation:
     service_account: str = ""
     flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """`--flag` to its values."""
+    pod: Mapping[str, Any] = field(default_factory=dict)
+    """The spec of its pods."""
 
     def flag(self, name: str, default: str = "") -> str:
         """The last value of a flag."""
@@ -52,7 +54,7 @@ def _installation(deployment: Mapping[str, Any]) -> Installation:
     for argument in pod["containers"][0].get("args") or ():
         name, _, value = str(argument).partition("=")
         flags[name] = (*flags.get(name, ()), value)
-    return Installation(str(pod.get("serviceAccountName") or "default"), flags)
+    return Installation(str(pod.get("serviceAccountName") or "default"), flags, pod)
 
 
 def _readiness(deployment: Mapping[str, Any]) -> Line:

@@ -8,7 +8,7 @@ import click
 from rich.text import Text
 
 from ebbtide.cli import screen
-from ebbtide.cli.checks import installation, metrics, permissions, prices
+from ebbtide.cli.checks import installation, metrics, permissions, prices, profiles
 from ebbtide.cli.checks.installation import Installation
 from ebbtide.cli.checks.line import Line, Mark, failed, ok
 from ebbtide.cli.environment import Environment
@@ -17,7 +17,10 @@ from ebbtide.cli.flags import Scope, output, scoped
 from ebbtide.cli.printers.page import Page
 from ebbtide.cluster.client import Client
 from ebbtide.cluster.preflight import preflight
+from ebbtide.objects.quantity import watching
 from ebbtide.options import LEASE, NAMESPACE
+from ebbtide.samples.profile import Profile
+from ebbtide.samples.vendors import VENDORS, watched
 
 _STYLES = {Mark.Ok: "green", Mark.Failed: "bold red", Mark.Skipped: "dim"}
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -29,10 +32,11 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 )
 @click.option("--prometheus-token-file", "token_file", type=_FILE, help="Bearer token for it.")
 @click.option("--prometheus-ca-file", "ca_file", type=_FILE, help="CA bundle for it.")
+@click.option("--profiles-file", type=_FILE, help="Profiles of other exporters; default: the operator's.")
 @output("text", "json")
 @scoped()
 @click.pass_obj
-def command(environment: Environment, /, scope: Scope, output: str, **source: Any) -> int:
+def command(environment: Environment, /, scope: Scope, output: str, profiles_file: Path | None, **source: Any) -> int:
     """Say whether cluster, permissions, metrics and prices are fit, each with its remedy.
 
     -n is the operator's namespace, by default ebbtide-system. Exits with 1 if anything failed; what cannot be looked
@@ -40,8 +44,8 @@ def command(environment: Environment, /, scope: Scope, output: str, **source: An
     """
     namespace, now = scope.namespace or NAMESPACE, environment.now().timestamp()
     with environment.connect(scope.target) as connection:
-        found, lines = connection.ask(lambda client: _of_cluster(client, namespace, now))
-    lines += metrics.of_source(_source(found, **source), now)
+        found, known, lines = connection.ask(lambda client: _of_cluster(client, namespace, profiles_file, now))
+    lines += metrics.of_source(_source(found, known, **source), now)
     if output == "json":
         shown = [{"check": line.name, "result": line.mark, "message": line.message} for line in lines]
         click.echo(json.dumps(shown, indent=4))
@@ -50,18 +54,24 @@ def command(environment: Environment, /, scope: Scope, output: str, **source: An
     return FAILED if any(line.mark is Mark.Failed for line in lines) else 0
 
 
-async def _of_cluster(client: Client, namespace: str, now: float) -> tuple[Installation, list[Line]]:
+async def _of_cluster(
+    client: Client, namespace: str, profiles_file: Path | None, now: float
+) -> tuple[Installation, tuple[Profile, ...], list[Line]]:
     basics = await preflight(client, namespace=namespace, lease_name=LEASE)
     lines = [(ok if one.ok else failed)(one.name, one.message) for one in basics]
     if not basics[0].ok:  # nothing else can be asked
-        return Installation(), lines
+        return Installation(), VENDORS, lines
     found, line = await installation.find(client, namespace)
-    lines += [line, *await permissions.of_operator(client, namespace, found.service_account)]
-    lines += await prices.of_nodes(client, found.flag("--currency", "USD"), now)
-    return found, lines
+    known, told = await profiles.find(client, namespace, found, profiles_file)
+    lines += [line, *told, *await permissions.of_operator(client, namespace, found.service_account)]
+    with watching(watched(known)):
+        lines += await prices.of_nodes(client, found.flag("--currency", "USD"), now)
+    return found, known, lines
 
 
-def _source(found: Installation, url: str, token_file: Path | None, ca_file: Path | None) -> metrics.Source:
+def _source(
+    found: Installation, known: tuple[Profile, ...], url: str, token_file: Path | None, ca_file: Path | None
+) -> metrics.Source:
     pairs = (one.partition("=") for one in found.flags.get("--match-label", ()))
     return metrics.Source(
         url=url or found.flag("--prometheus-url"),
@@ -70,6 +80,7 @@ def _source(found: Installation, url: str, token_file: Path | None, ca_file: Pat
         match_labels=tuple((key, value) for key, _, value in pairs),
         token_file=token_file,
         ca_file=ca_file,
+        profiles=known,
     )
 
 

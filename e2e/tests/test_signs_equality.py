@@ -2,14 +2,14 @@
 
 import math
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from e2e.tests.remote_write import STALE
+from e2e.tests.remote_write import STALE, Sample, write
 from e2e.tests.test_metrics_equality import SCRAPES, START, Written, both, prometheus
 from ebbtide.core.series_name import parse_series
 from ebbtide.core.signs import Line, Signs
@@ -25,7 +25,7 @@ from ebbtide.samples.source import SIGNAL_LABEL
 from ebbtide.samples.span import Grid
 from ebbtide.sim.simulated_metrics import SimulatedMetrics
 from ebbtide.sim.stored_signs import StoredSigns
-from tests.builders import state, workload
+from tests.builders import job, paused_job, state, workload
 
 pytestmark = pytest.mark.plane
 __all__ = ["prometheus"]
@@ -33,6 +33,7 @@ __all__ = ["prometheus"]
 STEP = 60.0
 GATEWAY = Named("gateway_requests_total", ("model",), "destination_namespace", ("ml", "a.b"))
 DEPTH = Named("queue_depth", (), "namespace", ("ml",))
+CALLS = replace(GATEWAY, calls=True)
 Rows = dict[frozenset[tuple[str, str]], list[tuple[int, float]]]
 
 
@@ -80,7 +81,13 @@ def written(dice: random.Random) -> Written:
     ]
     for space in ("ml", "a.b", "axb"):
         labels = {"destination_namespace": space, "model": "chat"}
-        found.append((GATEWAY.metric, labels, counter(dice, 1)))
+        late = counter(dice, 1)[SCRAPES // 3 :]
+        found += [
+            (GATEWAY.metric, labels, counter(dice, 1)),
+            (GATEWAY.metric, {**labels, "instance": "b"}, counter(dice, 1)),
+            (GATEWAY.metric, {**labels, "instance": "late"}, late),
+        ]
+    found.append(("up", {}, [(START + 30.0 * number - 600, 1.0) for number in range(SCRAPES + 20)]))
     return [*found, (DEPTH.metric, {"namespace": "ml"}, gauge(dice))]
 
 
@@ -118,11 +125,11 @@ def test_the_same_samples_give_the_same_signs(prometheus: str, seed: int) -> Non
         for labels, values in wanted.items():
             assert [number for number, _ in found[labels]] == [number for number, _ in values]
             assert [value for _, value in found[labels]] == pytest.approx([value for _, value in values], rel=1e-9)
-    named = (GATEWAY, DEPTH)
+    named = (GATEWAY, DEPTH, CALLS)
     asked, answered = by_mark(real.requests(named, grid)), by_mark(simulated.requests(named, grid))
     assert answered == asked
     marks = {dict(labels)[SIGNAL_LABEL] for labels, _ in asked}
-    assert marks == {GAUGE, COUNTER, ACTIVITY, GATEWAY.mark, DEPTH.mark}
+    assert marks == {GAUGE, COUNTER, ACTIVITY, GATEWAY.mark, DEPTH.mark, CALLS.mark}
     assert {dict(labels).get("destination_namespace", "ml") for labels, _ in asked} == {"ml", "a.b"}
     client.close()
 
@@ -149,6 +156,7 @@ def shown(signs: Signs | None) -> dict[str, object]:
         "pods": plain(signs.of_pods),
         "workloads": plain(signs.of_workloads),
     }
+    told["calls"] = signs.calls
     return {**told, "told": signs.told, "cpu read": signs.cpu_read, "requests read": signs.requests_read}
 
 
@@ -159,10 +167,12 @@ async def test_the_operator_reads_the_same_signs_from_both(prometheus: str) -> N
     settings = MetricsSettings(url=prometheus, match_labels=(("run", run),), allowed=allowed)
     real = PrometheusMetrics(settings, clock)
     simulated = SimulatedMetrics(store, ReadingSettings(), clock, allowed=dict(allowed))
-    names = {"t": None, "u": None, "chat": None, "named": parse_series('gateway_requests_total{model="chat"}')}
+    series = parse_series('gateway_requests_total{model="chat"}')
+    names = {"t": None, "u": None, "chat": None, "named": series, "asleep": series}
     them = [
-        workload(name, namespace="ml", kind_class=KindClass.Serving, request_series=series)
+        workload(name, namespace="ml", kind_class=KindClass.Serving, request_series=series, target=target)
         for name, series in names.items()
+        for target in (paused_job(name, at=START) if name == "asleep" else job(name),)
     ]
     seen = state(*them)
     while clock.at < START + 30 * SCRAPES:
@@ -174,7 +184,8 @@ async def test_the_operator_reads_the_same_signs_from_both(prometheus: str) -> N
     assert signs is not None
     assert {key.name for key in signs.cpu} == {"t", "u"}
     assert {pod for _, pod in signs.of_pods} >= {"chat-0", "chat-1", "triton-0"}
-    assert [key.name for key in signs.of_workloads] == ["named"]
+    assert {key.name for key in signs.of_workloads} == {"named", "asleep"}
+    assert [key.name for key in signs.calls] == ["asleep"]
     assert list(signs.told) == [("ml", "nb-0")]
     await real.close()
 
@@ -192,4 +203,32 @@ def test_every_change_of_a_counter_is_seen_in_some_step(prometheus: str) -> None
     for (before, one), (after, other) in pairwise(samples):
         if one != other and after - before <= STEP:
             assert any(after <= at < after + STEP for at in shown), after
+    client.close()
+
+
+def test_what_comes_back_after_an_outage_of_the_whole_source_is_no_request(prometheus: str) -> None:  # the fixture
+    """Two hours without a sample, of anything or of one gateway: what it was before is not known after one."""
+    back = START + 7200
+    old, new = {"destination_namespace": "ml", "model": "chat", "instance": "a"}, {"instance": "b"}
+    steady = [30.0 * number for number in range(250)]
+
+    def series(
+        run: str, name: str, times: Iterable[float], value: float, **labels: str
+    ) -> tuple[dict[str, str], list[Sample]]:
+        return {"__name__": name, "run": run, **labels}, [(at, value) for at in times]
+
+    first, second = [START + at for at in steady[:10]], [back + at for at in steady[:10]]
+    write(prometheus, [series(run, GATEWAY.metric, first, 40.0, **old) for run in ("all", "one")])
+    write(prometheus, [series("all", "up", first, 1.0), series("one", "up", [START + at for at in steady], 1.0)])
+    write(prometheus, [series(run, GATEWAY.metric, second, 40.0, **old) for run in ("all", "one")])
+    write(prometheus, [series("all", GATEWAY.metric, second[6:], 3.0, **old | new), series("all", "up", second, 1.0)])
+    client = PrometheusClient(prometheus)
+    grid = Grid(back // STEP * STEP - 2 * STEP, back // STEP * STEP + 10 * STEP, STEP)
+
+    def calls(run: str) -> list[float]:
+        answer = PrometheusSigns(client, (("run", run),)).requests((CALLS,), grid)
+        return [value for row in answer.series() for _, value in row.values]
+
+    assert calls("all") == [3.0], "the one that begins when all are back, and nothing that is back"
+    assert calls("one") == [40.0], "rather awake than deaf"
     client.close()

@@ -34,6 +34,7 @@ from ebbtide.core.ruling import Ruling, act, command_target, known_reason
 from ebbtide.core.situation import Situation
 from ebbtide.core.slack import outlook_of
 from ebbtide.core.timestamps import stamp
+from ebbtide.core.waking import wake_sentence, woken
 from ebbtide.core.workload import Instant
 
 Concern: TypeAlias = Callable[[Situation], Ruling | None]
@@ -167,7 +168,8 @@ def not_paused(situation: Situation) -> Ruling | None:
     if not situation.workload.during and (over := _over(situation, since, reason)) is not None:
         return Ruling("not_paused", *over, (act(situation, Verb.Resume, *over),))
     message = f"paused since {stamp(since)}: `kubectl ebbtide resume {command_target(situation)}` starts it again"
-    return Ruling("not_paused", reason, message)
+    wakes = wake_sentence(situation) if reason in IDLE_REASONS else ""
+    return Ruling("not_paused", reason, f"{message}{wakes}")
 
 
 def admitted(situation: Situation) -> Ruling | None:
@@ -288,6 +290,8 @@ def _over(situation: Situation, since: Instant, reason: Reason) -> tuple[Reason,
     found = outlook_of(situation)
     if found is not None and (why := found.ends_pause(situation.now)) is not None:
         return why
+    if call := woken(situation, since):
+        return Reason.Woken, call
     again = long_enough(situation, since)
     return (reason, again) if again else None
 

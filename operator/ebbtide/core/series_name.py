@@ -9,6 +9,18 @@ FORM: Final = 'write NAME or NAME{label="value", …}'
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\\n]|\\["\\])*)"\s*(,|$)')
 _LONGEST = 512
+_COUNTS: Final = ("_total", "_count", "_sum", "_bucket")
+
+
+def is_counter(metric: str) -> bool:
+    """By the ending of its name: what changes shows requests; of others what is above zero does."""
+    return metric.endswith(_COUNTS)
+
+
+def text_of(series: SeriesName) -> str:
+    """As people write it."""
+    labels = ", ".join(f"{name}={_quoted(value)}" for name, value in series.labels)
+    return f"{series.metric}{{{labels}}}" if labels else series.metric
 
 
 def parse_series(text: str) -> SeriesName:
@@ -31,3 +43,8 @@ def _labels(inside: str) -> tuple[tuple[str, str], ...]:
         found[one.group(1)] = re.sub(r"\\(.)", r"\1", one.group(2))
         at = one.end()
     return tuple(sorted(found.items()))
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

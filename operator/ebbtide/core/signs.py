@@ -118,6 +118,9 @@ class Signs:
     told: dict[tuple[str, str], Instant] = field(default_factory=dict)
     """By (namespace, pod): newest activity of people and kernels that a notebook server tells."""
     requests_read: Reading | None = None
+    calls: dict[WorkloadKey, dict[Instant, float]] = field(default_factory=dict)
+    """Of work that is paused for idleness and names a series: by the end of a step the requests that it showed in it,
+    of a counter how far it rose, of others the greatest value. Steps without a request are not there."""
     problems: dict[WorkloadKey, str] = field(default_factory=dict)
     """Why the series that a workload names are not asked for."""
 
@@ -127,6 +130,7 @@ class Signs:
         _forget(self.of_pods, before)
         _forget(self.of_workloads, before)
         self.told = {pod: at for pod, at in self.told.items() if at >= before}
+        self.calls = {key: {at: it for at, it in calls.items() if at >= before} for key, calls in self.calls.items()}
 
 
 K = TypeVar("K")

@@ -9,6 +9,7 @@ from ebbtide.metrics.client import PrometheusClient
 from ebbtide.samples.sign_questions import (
     ACTIVITIES,
     ACTIVITY,
+    CALL_MEMORY_SECONDS,
     COUNTER,
     COUNTERS,
     CPU_METRIC,
@@ -61,9 +62,22 @@ class PrometheusSigns:
 
     def _named(self, it: Named, once: str, twice: str) -> str:
         selector = self._selector(it.metric, f"{it.namespace_label}=~{_one_of(it.namespaces)}")
+        if it.calls:
+            return self._part(it.mark, "sum", (it.namespace_label, *it.labels), self._risen(selector, once))
         values = f"changes({selector}[{twice}])" if it.is_counter else f"max_over_time({selector}[{once}])"
         function = "sum" if it.is_counter else "max"
         return self._part(it.mark, function, (it.namespace_label, *it.labels), values)
+
+    def _risen(self, selector: str, once: str) -> str:
+        """How far each counter is above what it was; all of its value if it is below that, or was not there before.
+
+        After an outage of the whole source nothing at all was there before, and what comes back is not new.
+        """
+        now = f"last_over_time({selector}[{once}])"
+        before = f"last_over_time({selector}[{_window(CALL_MEMORY_SECONDS)}] offset {once})"
+        anything = f"group({self._selector('up')} offset {once})"
+        began = f"{now} > 0 unless {before} and on () {anything}"
+        return f"({now} - {before} > 0) or ({now} > 0 and {now} < {before}) or ({began})"
 
     def _part(self, mark: str, function: str, keys: Iterable[str], values: str) -> str:
         return f'label_replace({function} by ({", ".join(keys)}) ({values}), "{SIGNAL_LABEL}", "{mark}", "", "")'

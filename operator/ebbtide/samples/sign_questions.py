@@ -5,11 +5,13 @@ activity while some policy has an idle section and some work may serve. They are
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
+from ebbtide.core.series_name import is_counter
 from ebbtide.core.snapshot import ClusterState
-from ebbtide.core.workload import KindClass, SeriesName, Workload, WorkloadKey
+from ebbtide.core.waking import asleep_since, wake_series
+from ebbtide.core.workload import Instant, KindClass, SeriesName, Workload, WorkloadKey
 from ebbtide.samples.answer import Answer
 from ebbtide.samples.span import Grid
 
@@ -42,7 +44,8 @@ COUNTERS: Final = (
 """Requests that were answered: what comes and goes between two scrapes shows here."""
 ACTIVITIES: Final = ("jupyter_server_last_activity_timestamp_seconds",)
 """When a Jupyter server last saw somebody, in seconds since the epoch."""
-_COUNTS: Final = ("_total", "_count", "_sum", "_bucket")
+CALL_MEMORY_SECONDS: Final = 3600.0
+"""A counter that comes back after less than this is compared with what it was before it went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +56,23 @@ class Named:
     labels: tuple[str, ...]
     namespace_label: str
     namespaces: tuple[str, ...]
+    calls: bool = False
+    """A counter, of which is asked how far it rose in each step: what is paused must be woken by that and by nothing
+    else, so resets and gaps are told from requests."""
 
     @property
     def is_counter(self) -> bool:
-        """By the ending of its name: what changes shows requests; of others what is above zero does."""
-        return self.metric.endswith(_COUNTS)
+        """As `series_name.is_counter`."""
+        return is_counter(self.metric)
 
     @property
     def mark(self) -> str:
         """What its rows carry in SIGNAL_LABEL."""
+        return f"{self.series}?calls" if self.calls else self.series
+
+    @property
+    def series(self) -> str:
+        """The metric and the labels that tell its rows apart."""
         return f"{self.metric}/{'/'.join(self.labels)}"
 
 
@@ -75,7 +86,9 @@ class SignSource(Protocol):
         """Rows by namespace and pod of the engines that are known, and by its labels of each that is named.
 
         SIGNAL_LABEL says which: GAUGE the greatest in the step; COUNTER how often it changed within two steps, so that
-        no change lies between two windows; ACTIVITY the greatest; a `Named.mark` as the one or the other.
+        no change lies between two windows; ACTIVITY the greatest; a `Named.mark` as the one or the other, or where
+        `calls` how far the counter rose in the step, without rows for steps in which it did not. A series that was
+        reset, or begins, rose by its value, unless the source had no samples of anything right before the step.
         """
 
 
@@ -89,8 +102,12 @@ class Wants:
     """Of the pods; empty: too many to name."""
     named: tuple[Named, ...] = ()
     by_series: Mapping[tuple[str, str, tuple[str, ...]], tuple[WorkloadKey, ...]] = field(default_factory=dict)
-    """By (mark, namespace, values of the labels)."""
+    """By (Named.series, namespace, values of the labels)."""
     problems: Mapping[WorkloadKey, str] = field(default_factory=dict)
+    asleep: Mapping[WorkloadKey, Instant] = field(default_factory=dict)
+    """Since when those are paused for idleness that a request at the series they name would wake."""
+    calls: tuple[Named, ...] = ()
+    """What is asked for them besides: counters, in the namespaces where somebody sleeps."""
 
 
 _MOST_NAMESPACES: Final = 100
@@ -102,6 +119,7 @@ def wants_of(state: ClusterState, allowed: Mapping[str, str]) -> Wants:
     serves = bool(sections) and any(_may_serve(it) for it in state.workloads)
     names = sorted({key.namespace for key, pods in state.pods.items() if pods})
     named, by_series, problems = _named(state.workloads, allowed) if serves else ((), {}, {})
+    asleep = _asleep(state.workloads, problems) if named else {}
     return Wants(
         cpu=any(section.cpu_busy_above_percent for section in sections),
         requests=serves,
@@ -109,6 +127,8 @@ def wants_of(state: ClusterState, allowed: Mapping[str, str]) -> Wants:
         named=named,
         by_series=by_series,
         problems=problems,
+        asleep=asleep,
+        calls=_calls(named, by_series, asleep) if asleep else (),
     )
 
 
@@ -126,19 +146,38 @@ def _named(
     for workload in workloads:
         series, key = workload.request_series, workload.key
         if series is None:
-            continue
+            continue  # as nearly all
         label = allowed.get(series.metric)
         if label is None:
             problems[key] = f"the series {series.metric} that it names is not in the chart value metrics.allowed"
             continue
         names = tuple(name for name, _ in series.labels if name != label)
         spaces.setdefault((series.metric, names), set()).add(key.namespace)
-        place = Named(series.metric, names, label, ()).mark, key.namespace, _values(series, label)
+        place = Named(series.metric, names, label, ()).series, key.namespace, _values(series, label)
         found[place] = (*found.get(place, ()), key)
     named = tuple(
         Named(metric, names, allowed[metric], tuple(sorted(where))) for (metric, names), where in sorted(spaces.items())
     )
     return named, found, problems
+
+
+def _asleep(workloads: Iterable[Workload], problems: Mapping[WorkloadKey, str]) -> dict[WorkloadKey, Instant]:
+    them = (it for it in workloads if wake_series(it) is not None and it.key not in problems)
+    return {it.key: since for it in them if (since := asleep_since(it)) is not None}
+
+
+def _calls(
+    named: Iterable[Named],
+    by_series: Mapping[tuple[str, str, tuple[str, ...]], tuple[WorkloadKey, ...]],
+    asleep: Mapping[WorkloadKey, Instant],
+) -> tuple[Named, ...]:
+    """Counters of those who sleep, asked for where they sleep. What else they name tells the moment itself."""
+    spaces: dict[str, set[str]] = {}
+    for (series, namespace, _), keys in by_series.items():
+        if any(key in asleep for key in keys):
+            spaces.setdefault(series, set()).add(namespace)
+    them = (it for it in named if it.is_counter and it.series in spaces)
+    return tuple(replace(it, calls=True, namespaces=tuple(sorted(spaces[it.series]))) for it in them)
 
 
 def _values(series: SeriesName, namespace_label: str) -> tuple[str, ...]:

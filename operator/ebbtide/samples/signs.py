@@ -1,6 +1,6 @@
 """Reads signs of life beside the devices, step by step, from the same store of samples."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final
 
@@ -61,6 +61,7 @@ class SignReader:
         self._cpu, self._requests = (Frontier(self._step, self._step) for _ in range(2))
         self._asked: tuple[Named, ...] = ()
         self._counters: dict[tuple[str, ...], Instant] = {}
+        self._asleep: Mapping[WorkloadKey, Instant] = {}
 
     def _wanted(self, state: ClusterState) -> Wants:
         """Worked out again only where the cluster's lists are others."""
@@ -72,6 +73,8 @@ class SignReader:
     def _prepare(self, wants: Wants, now: Instant, back: float) -> None:
         book = self.book
         book.problems = dict(wants.problems)
+        if book.calls:
+            book.calls = {key: calls for key, calls in book.calls.items() if key in wants.asleep}
         if not wants.cpu:
             book.cpu_read = None
         if not wants.requests:
@@ -106,15 +109,16 @@ class SignReader:
 
     def _read_requests(self, ticket: Ticket, wants: Wants, now: Instant, back: float) -> None:
         book = self.book
-        if self._requests.reach_for(back) or book.requests_read is None or wants.named != self._asked:
+        news = wants.named != self._asked or self._overslept(wants)
+        if self._requests.reach_for(back) or book.requests_read is None or news:
             self._requests, book.requests_read = _anew(self._step, back), None
             book.of_workloads.clear()
             self._counters.clear()
-        self._asked = wants.named
+        self._asked, self._asleep = wants.named, wants.asleep
         grid = self._requests.next_grid(now, _MOST_STEPS)
         if book.requests_read is not None and grid.end <= book.requests_read.end:
             return
-        answer = self._ask("the series of requests", partial(self._source.requests, wants.named, grid))
+        answer = self._ask("the series of requests", partial(self._source.requests, (*wants.named, *wants.calls), grid))
         rows = list(answer.series())
         with ticket.held():
             first = book.requests_read is None
@@ -132,17 +136,33 @@ class SignReader:
         if mark == ACTIVITY:
             self.book.told[pod] = max(self.book.told.get(pod, 0.0), *(value for _, value in samples))
             return
-        named = next((it for it in wants.named if it.mark == mark), None)
+        named = next((it for it in (*wants.named, *wants.calls) if it.mark == mark), None)
+        keys = () if named is None else _meant(wants, named, labels)
+        if named is not None and (named.calls or not named.is_counter):
+            self._note_calls([key for key in keys if key in wants.asleep], samples)
+            if named.calls:
+                return
         if named is None:
             lines = [self.book.of_pods.setdefault(pod, Line())]
         else:
-            place = mark, labels.get(named.namespace_label, ""), tuple(labels.get(it, "") for it in named.labels)
-            lines = [self.book.of_workloads.setdefault(key, Line()) for key in wants.by_series.get(place, ())]
+            lines = [self.book.of_workloads.setdefault(key, Line()) for key in keys]
         if mark == COUNTER or (named is not None and named.is_counter):
             self._note_birth((mark, *sorted(labels.values())), samples, is_first=is_first)
         for line in lines:
             for at, value in samples:
                 line.take(at, value, self._step)
+
+    def _overslept(self, wants: Wants) -> bool:
+        """Somebody was paused before what is read for good, and was not known to be: a watch told late of it."""
+        settled = self._requests.settled_to
+        news = wants.asleep.keys() - self._asleep.keys() if wants.asleep is not self._asleep else ()
+        return settled is not None and any(wants.asleep[key] < settled for key in news)
+
+    def _note_calls(self, keys: Iterable[WorkloadKey], samples: Iterable[tuple[Instant, float]]) -> None:
+        """Requests that those who sleep are to be woken by, by step."""
+        calls = {round(at, 3): value for at, value in samples if value > 0}
+        for key in keys if calls else ():
+            self.book.calls.setdefault(key, {}).update(calls)
 
     def _note_birth(self, name: tuple[str, ...], samples: list[tuple[Instant, float]], *, is_first: bool) -> None:
         """A counter that begins while we look begins because of a request: it cannot be seen to change."""
@@ -163,6 +183,12 @@ class SignReader:
 
 _MOST_STEPS: Final = 1_440
 """A day of minutes: engines are few beside devices."""
+
+
+def _meant(wants: Wants, named: Named, labels: Mapping[str, str]) -> tuple[WorkloadKey, ...]:
+    """Who names the series of this row."""
+    values = tuple(labels.get(it, "") for it in named.labels)
+    return wants.by_series.get((named.series, labels.get(named.namespace_label, ""), values), ())
 
 
 def _anew(step: float, back: float) -> Frontier:

@@ -7,6 +7,7 @@ from ebbtide.samples.answer import Listed, Series
 from ebbtide.samples.sign_questions import (
     ACTIVITIES,
     ACTIVITY,
+    CALL_MEMORY_SECONDS,
     COUNTER,
     COUNTERS,
     CPU_METRIC,
@@ -51,7 +52,9 @@ class StoredSigns:
             tracks = [
                 it_ for it_ in self._store.tracks(it.metric) if it_.labels.get(it.namespace_label) in it.namespaces
             ]
-            rows += _marked(self._over(tracks, (it.namespace_label, *it.labels), grid, counts=it.is_counter), it.mark)
+            keys = (it.namespace_label, *it.labels)
+            found = _calls(tracks, keys, grid) if it.calls else self._over(tracks, keys, grid, counts=it.is_counter)
+            rows += _marked(found, it.mark)
         return Listed(rows)
 
     def _known(self, metrics: Iterable[str], mark: str, grid: Grid) -> Iterator[Series]:
@@ -91,6 +94,29 @@ def highest(samples: Samples, begin: int, end: int) -> float | None:  # noqa: AR
     return max((value for _, value in samples if value == value), default=None)  # noqa: PLR0124  NaN
 
 
+def risen(step: int) -> Over:
+    """How far a counter is above what it was before the last `step` milliseconds; all of it if it began anew.
+
+    The world has no outages in which nothing at all is scraped, so what was not there before has begun.
+    """
+
+    def over(samples: Samples, begin: int, end: int) -> float | None:  # noqa: ARG001  # one form for all
+        before = next((value for at, value in reversed(samples) if at <= end - step), None)
+        if not samples or samples[-1][0] <= end - step:
+            return None
+        now = samples[-1][1]
+        if before is not None and now - before > 0:
+            return now - before
+        return now if now > 0 and (before is None or now < before) else None
+
+    return over
+
+
+def _calls(tracks: Sequence[Track], keys: Sequence[str], grid: Grid) -> Iterator[Series]:
+    steps = CALL_MEMORY_SECONDS / grid.step + 1
+    return _rows(tracks, keys, grid, steps, risen(milliseconds(grid.step)), sum)
+
+
 def _pairs(samples: Samples) -> Iterator[tuple[tuple[int, float], tuple[int, float]]]:
     return pairwise(samples)
 
@@ -99,7 +125,7 @@ def _rows(  # noqa: PLR0917  one aggregation of PromQL, in its order
     tracks: Sequence[Track],
     keys: Sequence[str],
     grid: Grid,
-    steps: int,
+    steps: float,
     over: Over,
     combine: Callable[[Iterable[float]], float],
 ) -> Iterator[Series]:
@@ -116,7 +142,7 @@ def _rows(  # noqa: PLR0917  one aggregation of PromQL, in its order
             yield Series({key: value for key, value in zip(keys, values, strict=True) if value}, found)
 
 
-def _window(track: Track, grid: Grid, number: int, steps: int, over: Over) -> float | None:
+def _window(track: Track, grid: Grid, number: int, steps: float, over: Over) -> float | None:
     end = milliseconds(grid.start + number * grid.step)
     begin = end - milliseconds(steps * grid.step)
     return over([(track.times[at], track.values[at]) for at in track.between(begin, end)], begin, end)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from e2e.installation import Installation
 from e2e.operator_process import OperatorProcess
+from e2e.page import Page
 from e2e.parity.record import Course, logged
 from e2e.parity.transposed import Document, Happening, Transposed, begun
 
@@ -41,10 +42,13 @@ class _Run:
 
 
 class Player:
-    """Plays batches. `switches` maps `prometheus` and `api` to what sets that fault on the plane."""
+    """Plays batches. `switches` maps `prometheus` and `api` to what sets that fault on the plane.
 
-    def __init__(self, it: Installation, operator: OperatorProcess, switches: Mapping[str, Switch]) -> None:
-        self._it, self._api, self._operator = it, it.plane.api, operator
+    `page`: shows the series that users name, and is scraped every second.
+    """
+
+    def __init__(self, it: Installation, operator: OperatorProcess, switches: Mapping[str, Switch], page: Page) -> None:
+        self._it, self._api, self._operator, self._page = it, it.plane.api, operator, page
         self._switches = {**switches, "operator": self._switch_operator}
 
     def play(self, batch: Sequence[Transposed]) -> list[Course]:
@@ -77,6 +81,8 @@ class Player:
 
     def _begin_one(self, scenario: Transposed) -> _Run:
         run = _Run(scenario)
+        for series, values in scenario.series:
+            self._page.play(series, values, run.start.timestamp())
         for manifest in scenario.manifests:
             if _is_work(manifest, scenario):
                 self._create(begun(manifest, run.start))

@@ -1,6 +1,7 @@
 """A scenario file as manifests and events for the plane: seconds divided, names made its own, activity as annotations.
 
-Only what both worlds can do is taken: nodes and prices are the plane's own, exact `series` and `capacity` are refused.
+Only what both worlds can do is taken: nodes and prices are the plane's own, `capacity` and exact `series` are refused,
+but for those that users name: they are no exporter's.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+
+from ebbtide.sim.series_notation import Mark, parse_values
+from ebbtide.sim.series_selector import parse_selector
 
 SCALE: Final = 60
 """A second on the plane is a minute of the file; the files sample and tick once a minute."""
@@ -24,7 +28,7 @@ _CLUSTER_SCOPED: Final = ("ClusterCostPolicy",)
 _CHECKPOINT: Final = "ebbtide.dev/checkpoint"
 _KEEP: Final = "ebbtide.dev/keep-until"
 
-_UNPLAYABLE: Final = ("series", "seriesFiles", "capacity", "objectFiles", "startupSeconds", "terminationSeconds")
+_UNPLAYABLE: Final = ("seriesFiles", "capacity", "objectFiles", "startupSeconds", "terminationSeconds")
 _WORK: Final = "ebbtide.dev/simulated-work-seconds"
 LONGEST: Final = 10_800
 """Seconds of a file: three minutes on the plane, and all wait for the longest."""
@@ -59,6 +63,10 @@ class Transposed:
     """(kind, name) of those with an activity."""
     omit: dict[str, list[str]] = field(default_factory=dict)
     """For the exporter: series that pods of this namespace do not show."""
+    series: list[tuple[str, list[float | None]]] = field(default_factory=list)
+    """Series that users name, each as an exposition writes it, with a value a second; None: no sample."""
+    allowed: dict[str, str] = field(default_factory=dict)
+    """For the chart: the metrics that users may name, with the label that carries the namespace."""
 
 
 def _learns(manifest: Document) -> bool:
@@ -78,6 +86,7 @@ def transposed(file: Path, name: str) -> Transposed:
     own = next((one for one in objects if one["kind"] == "Namespace"), None)
     activities = {(one["workload"]["kind"], one["workload"]["name"]): one for one in spec.get("activity", [])}
     manifests = [_acting(one, activities) for one in objects if one["kind"] != "Namespace"]
+    allowed = _allowed(spec)
     omitted = [series for one in activities.values() for series in one.get("omit", [])]
     return Transposed(
         name=name,
@@ -88,13 +97,33 @@ def transposed(file: Path, name: str) -> Transposed:
         happenings=list(_happenings(spec, name, start)),
         workloads=list(activities),
         omit={f"{name}/*": omitted} if omitted else {},
+        series=[_series(one, allowed, name) for one in spec.get("series", [])],
+        allowed=allowed,
     )
+
+
+def _allowed(spec: Document) -> dict[str, str]:
+    words = spec.get("settings", {}).get("metrics", {}).get("allowed", [])
+    full = ({"name": one} if isinstance(one, str) else one for one in words)
+    return {one["name"]: one.get("namespaceLabel", "namespace") for one in full}
+
+
+def _series(one: Document, allowed: Mapping[str, str], name: str) -> tuple[str, list[float | None]]:
+    """In the scenario's own namespace; those of others are nobody's."""
+    metric, labels = parse_selector(one["series"])
+    where = labels[allowed[metric]]
+    labels[allowed[metric]] = name if where == HOME else f"{name}-{where}"
+    shown = ",".join(f'{key}="{value}"' for key, value in labels.items())
+    values = [None if isinstance(value, Mark) else value for value in parse_values(one["values"])]
+    return f"{metric}{{{shown}}}", values
 
 
 def _unplayable(spec: Document) -> Iterator[str]:
     """What hangs on the file's own clock or on the simulator's knowledge of when work is done."""
     if spec["durationSeconds"] > LONGEST:
         yield f"{spec['durationSeconds']} s"
+    if any(parse_selector(one["series"])[0] not in _allowed(spec) for one in spec.get("series", [])):
+        yield "series of others than users name"
     applied = [event["apply"] for event in spec.get("events", []) if "apply" in event]
     for one in [*spec["objects"], *applied]:
         if "deadline" in one.get("spec", {}) and one["kind"] == "TrainingJob":

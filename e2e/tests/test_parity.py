@@ -1,12 +1,13 @@
 """The same scenario files in the simulator and on the real control plane: the same actions, reasons and order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from e2e.installation import ALONE, Installation
+from e2e.page import Page
 from e2e.parity.comparison import differences
 from e2e.parity.player import Player, disturbs
 from e2e.parity.record import Course, simulated
@@ -37,15 +38,30 @@ def played() -> dict[str, Transposed]:
 PLAYED: Final = played()
 
 
+def allowed() -> list[dict[str, str]]:
+    """What users may name in any of them, as the chart's value."""
+    found = {name: label for one in PLAYED.values() for name, label in one.allowed.items()}
+    return [{"name": name, "namespaceLabel": label} for name, label in found.items()]
+
+
 @pytest.fixture(scope="module")
-def courses(install: Callable[..., Installation]) -> dict[str, tuple[Course, Course]]:
+def page() -> Iterator[Page]:
+    with Page() as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def courses(install: Callable[..., Installation], page: Page) -> dict[str, tuple[Course, Course]]:
     """By scenario: what the simulator says, and what happened on the plane."""
-    values = {"enforcement": {"enabled": True}, "safety": UNLIMITED, **ALONE}
+    values = {"enforcement": {"enabled": True}, "safety": UNLIMITED, **ALONE, "metrics": {"allowed": allowed()}}
     it = install(values=values, nodes=8)
+    it.prometheus.stop()
+    it.prometheus.configure(it.plane.exporter.address, others=[page.address])
+    it.prometheus.start(fresh=True)
     calm = [one for one in PLAYED.values() if not disturbs(one)]
     batches = [calm, *([one] for one in PLAYED.values() if disturbs(one))]
     with behind_proxies(it) as (operator, switches):
-        player = Player(it, operator, switches)
+        player = Player(it, operator, switches, page)
         real = {one.name: course for batch in batches for one, course in zip(batch, player.play(batch), strict=True)}
     told = simulated([one.file for one in PLAYED.values()])
     return {name: (course, real[name]) for name, course in zip(PLAYED, told, strict=True)}

@@ -3,17 +3,14 @@
 A page of our own stands for cAdvisor, the inference engines and a gateway: Prometheus scrapes it every second.
 """
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final, Self
+from typing import Final
 
 import pytest
 
 from e2e.installation import ALONE, Document, Installation, cost_policy, namespace, training_job
-from e2e.plane.ports import HOST
+from e2e.page import Page
 from e2e.tests.test_adoption import deployment
 
 pytestmark = pytest.mark.plane
@@ -21,51 +18,6 @@ pytestmark = pytest.mark.plane
 WHERE: Final = "signs"
 IDLE: Final = {"afterSeconds": 20, "warnSeconds": 6, "graceSeconds": 2, "neverUsedAfterSeconds": 20}
 SERVERS: Final = ("chat", "silent", "dark", "named")
-
-
-class Page:
-    """Samples that a test writes down, served as an exposition."""
-
-    def __init__(self) -> None:
-        self._values: dict[str, Callable[[float], float]] = {}
-        self._began = time.time()
-        self._server = ThreadingHTTPServer((HOST, 0), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    @property
-    def address(self) -> str:
-        return f"{HOST}:{self._server.server_address[1]}"
-
-    def show(self, series: str, value: Callable[[float], float]) -> None:
-        """A series whose value is a function of the seconds since the beginning."""
-        self._values[series] = value
-
-    def text(self) -> str:
-        seconds = time.time() - self._began
-        return "".join(f"{series} {value(seconds):.3f}\n" for series, value in list(self._values.items()))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def _handler(page) -> type[BaseHTTPRequestHandler]:  # noqa: N805  # the page; self is the request
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = page.text().encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        return Handler
 
 
 @pytest.fixture(scope="module")

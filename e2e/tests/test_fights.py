@@ -101,6 +101,13 @@ def downscales(it: StandIn, found: Document) -> None:
         it.patch(it.kind, it.name, {"spec": {"suspend": True}})
 
 
+def strips(it: StandIn, found: Document) -> None:
+    """As a controller that prunes labels which its manifest has not."""
+    strange = [key for key in found["metadata"].get("labels") or {} if key.startswith("ebbtide.dev/")]
+    if strange:
+        it.patch(it.kind, it.name, {"metadata": {"labels": dict.fromkeys(strange)}})
+
+
 class Arena(World):
     """How tests look at a fight."""
 
@@ -276,6 +283,36 @@ def test_a_hold_that_comes_back_each_time_is_ended_three_times(arena: Arena) -> 
         assert len(arena.levers("Job", "held", ARENA)) == before <= MOST + 1, "one may come before there is a status"
     assert arena.get("Job", "held", ARENA)["spec"]["suspend"] is True
     assert ("Notify", "ConflictingController") in arena.said("Job", "held", ARENA)
+
+
+def test_labels_that_somebody_strips_are_written_three_times_and_then_left_off(arena: Arena) -> None:
+    name = "stripped"
+    pays = policy(
+        ARENA,
+        BY_DEVICES,
+        selector={"matchLabels": {"pays": "yes"}},
+        priority=1,
+        attribution={"defaults": {"team": "vision"}},
+    )
+    pays["metadata"]["name"] = "pays"
+    with arena.stand_in("pruner", "Deployment", name, strips) as pruner:
+        arena.it.apply(pays, deployment(name, ARENA, "busy:1", labels={"pays": "yes"}))
+
+        def labelling() -> Document:
+            return dict(arena.adopted("Deployment", name, ARENA).get("status", {}).get("labelling") or {})
+
+        arena.it.wait("the last attempt", lambda: labelling().get("count") == MOST, 60)
+        arena.it.wait("it to be stripped", lambda: pruner.acted == MOST, 10)
+        before = len(arena.writes("Deployment", name, ARENA))
+        threading.Event().wait(10)
+        assert len(arena.writes("Deployment", name, ARENA)) == before
+        assert pruner.acted == MOST
+    assert labelling()["request"] == "team"
+    bodies = [it.body.get("metadata", {}).get("labels") for it in arena.writes("Deployment", name, ARENA)]
+    assert [body for body in bodies if body] == [{"ebbtide.dev/team": "vision"}] * MOST
+    assert arena.said("Deployment", name, ARENA).count(("Label", "ConflictingController")) == 1
+    assert arena.metric(action="Label", reason="ConflictingController") == 1
+    assert arena.reason("Deployment", name, ARENA) != "ConflictingController", "its lever is nobody's quarrel"
 
 
 def _attempts(arena: Arena, name: str) -> Document:

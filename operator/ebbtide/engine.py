@@ -79,7 +79,7 @@ class Acted:
         """Verbs that the API server accepted, or that needed no call."""
         if not self.outcomes:
             return NOTHING  # so it is for all but a handful
-        return frozenset(action.verb for action, outcome in self.outcomes if outcome.kind in FINE)
+        return frozenset(action.verb for action, outcome in self.outcomes if _is_done(action, outcome))
 
     @property
     def version(self) -> str:
@@ -299,8 +299,8 @@ class Engine:
         return outcome.kind is OutcomeKind.Done
 
     async def _publish(self, acted: Acted, *, told: bool) -> None:
-        """Events about the workload itself; what is done to an object of ours beside it is nobody's news."""
-        done = [it for it, how in acted.outcomes if how.kind is OutcomeKind.Done and it.verb not in HOUSEKEEPING]
+        """Events about the workload itself."""
+        done = [it for it, how in acted.outcomes if how.kind is OutcomeKind.Done and _is_told(it)]
         for action in done:
             await self._cluster.publish(_event(action, acted.decision.ruled.situation.workload.uid))
         if self._notifier is not None and (done or told):
@@ -362,6 +362,16 @@ class Engine:
         if self._wakeup.is_set() and not stop.is_set():
             await asyncio.sleep(min(DEBOUNCE_SECONDS, self._settings.tick_seconds))
         self._wakeup.clear()
+
+
+def _is_done(action: Action, outcome: Outcome) -> bool:
+    """Labels that were there already were not written: they are counted."""
+    return outcome.kind in FINE and (action.verb is not Verb.Label or outcome.kind is OutcomeKind.Done)
+
+
+def _is_told(action: Action) -> bool:
+    """What is done to an object of ours beside the work is nobody's news, but for a fight that ends."""
+    return action.verb not in HOUSEKEEPING or action.reason is Reason.ConflictingController
 
 
 def _warned(decision: Decision, action: Action) -> Outcome:

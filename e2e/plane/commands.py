@@ -62,7 +62,7 @@ def _serving(layout: Layout, port: int) -> list[str]:
     ]
 
 
-def controller_manager(layout: Layout) -> list[str]:
+def controller_manager(layout: Layout, extra: Sequence[str] = ()) -> list[str]:
     return [
         layout.program("kube-controller-manager"),
         f"--kubeconfig={layout.kubeconfig('system:kube-controller-manager')}",
@@ -74,6 +74,7 @@ def controller_manager(layout: Layout) -> list[str]:
         "--kube-api-burst=1000",
         "--concurrent-job-syncs=20",
         *_serving(layout, layout.ports.controller_manager),
+        *extra,
     ]
 
 

@@ -30,11 +30,19 @@ _CREATING_THREADS = 12
 class Plane:
     """A real control plane on 127.0.0.1 whose files all lie in `workdir`; use it as a context manager.
 
-    `api_server_args` are appended to the API server's command line (`--emulated-version=1.35`). `binaries` is the
-    folder of the programs, by default what `make binaries` built.
+    `api_server_args` are appended to the API server's command line (`--emulated-version=1.35`), `feature_gates`
+    (`HPAScaleToZero=true`) are for API server and controllers. `binaries` is the folder of the programs, by default
+    what `make binaries` built.
     """
 
-    def __init__(self, workdir: Path, *, api_server_args: Sequence[str] = (), binaries: Path | None = None) -> None:
+    def __init__(
+        self,
+        workdir: Path,
+        *,
+        api_server_args: Sequence[str] = (),
+        feature_gates: Sequence[str] = (),
+        binaries: Path | None = None,
+    ) -> None:
         found = binaries or binaries_dir()
         if found is None:
             raise PlaneError("The control plane's programs are not built yet: run `make binaries`.")
@@ -45,7 +53,8 @@ class Plane:
         self.api = Api(self.kubeconfig, self.layout.pki)
         self._exporter: Exporter | None = None
         self._prometheus: Prometheus | None = None
-        self._api_server_args = tuple(api_server_args)
+        self._gates = tuple(f"--feature-gates={gate}" for gate in feature_gates)
+        self._api_server_args = (*api_server_args, *self._gates)
         self.started_seconds = 0.0
 
     # -- life ---------------------------------------------------------------------------------------------------
@@ -69,7 +78,7 @@ class Plane:
         # It drains for up to a minute while clients watch; what it answered is in etcd and in the audit log already.
         api_server.stop_seconds = 2.0
         self.wait_ready("kube-apiserver")
-        self.run("kube-controller-manager", commands.controller_manager(layout))
+        self.run("kube-controller-manager", commands.controller_manager(layout, self._gates))
         self.run("kube-scheduler", commands.scheduler(layout))
         self.run("kwok", commands.kwok(layout))
         for name in ("kube-controller-manager", "kube-scheduler", "kwok"):

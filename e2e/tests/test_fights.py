@@ -6,8 +6,10 @@ downscaler (stops what runs, and notes what it was). Each writes as a user of it
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
 
 import pytest
@@ -101,6 +103,13 @@ def downscales(it: StandIn, found: Document) -> None:
         it.patch(it.kind, it.name, {"spec": {"suspend": True}})
 
 
+def strips(it: StandIn, found: Document) -> None:
+    """As a controller that prunes labels which its manifest has not."""
+    strange = [key for key in found["metadata"].get("labels") or {} if key.startswith("ebbtide.dev/")]
+    if strange:
+        it.patch(it.kind, it.name, {"metadata": {"labels": dict.fromkeys(strange)}})
+
+
 class Arena(World):
     """How tests look at a fight."""
 
@@ -132,36 +141,68 @@ class Arena(World):
         assert found["spec"]["replicas"] == 2
         assert restore_of(found) == {}
 
+    def hpa_says(self, name: str) -> dict[str, tuple[str, str]]:
+        """(status, reason) by type of condition."""
+        conditions = self.plane.api.get(path_of("HorizontalPodAutoscaler", name)).get("status", {}).get("conditions")
+        return {it["type"]: (it["status"], it["reason"]) for it in conditions or ()}
+
+    def require_left_at_zero_and_taken_up(self, name: str, replicas: int) -> None:
+        """By its HPA: while it is paused, and after it is resumed."""
+
+        def disabled() -> bool:
+            return self.hpa_says(name).get("ScalingActive") == ("False", "ScalingDisabled")
+
+        self.wait_paused("Deployment", name, ARENA, 90)
+        self.it.wait("the HPA to notice", disabled, 40)
+        assert self.get("Deployment", name, ARENA)["spec"]["replicas"] == 0
+        self.annotate("Deployment", name, "ebbtide.dev/override=Running", where=ARENA)
+        assert self.wait_own("Deployment", name, ARENA)["spec"]["replicas"] == replicas
+        self.it.wait("the HPA to take it up", lambda: not disabled(), 40)
+        assert self.levers("Deployment", name, ARENA) == [0, replicas]
+
     def metric(self, **labels: str) -> float:
         wanted = [f'{key}="{value}"' for key, value in labels.items()]
         lines = [it for it in self.it.operator.metrics().splitlines() if it.startswith("ebbtide_actions_total{")]
         return sum(float(it.rpartition(" ")[2]) for it in lines if all(word in it for word in wanted))
 
 
-@pytest.fixture(scope="module")
-def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+@contextmanager
+def opened(workdir: Path, *crds: str, feature_gates: Sequence[str] = ()) -> Iterator[Arena]:
     if binaries_dir() is None:
         require("plane", "the control plane's programs are not built; run `make binaries`")
-    with Plane(tmp_path_factory.mktemp("fights")) as plane:
-        foreign_crds.install(plane, "ScaledObject")
+    with Plane(workdir, feature_gates=feature_gates) as plane:
+        if crds:
+            foreign_crds.install(plane, *crds)
         plane.create_namespace(ARENA)
         values = {"enforcement": {"enabled": True}, "safety": {"idleShareJumpPercent": 0, "idlePausesPerHour": 0}}
         with Installation(plane, values=values) as it:
-            found = Arena(it)
             it.apply(namespace(ARENA), policy(ARENA, BY_DEVICES))
-            it.apply(deployment("autoscaled", ARENA, replicas=2), autoscaler("autoscaled"))
-            it.apply(scaled_object("scaled"), deployment("scaled", ARENA, replicas=2))
-            yield found
+            yield Arena(it)
+
+
+@pytest.fixture(scope="module")
+def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+    with opened(tmp_path_factory.mktemp("fights"), "ScaledObject") as found:
+        found.it.apply(deployment("autoscaled", ARENA, replicas=2), autoscaler("autoscaled"))
+        found.it.apply(scaled_object("scaled"), deployment("scaled", ARENA, replicas=2))
+        yield found
 
 
 def autoscaler(name: str) -> Document:
     """As people write it; nobody serves metrics here."""
+    cpu = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}
+    return _autoscaler(name, 2, cpu)
+
+
+def autoscaler_from_zero(name: str) -> Document:
+    """One that may go to 0, which needs a metric from outside."""
+    queue = {"metric": {"name": "queue_depth"}, "target": {"type": "AverageValue", "averageValue": "5"}}
+    return _autoscaler(name, 0, {"type": "External", "external": queue})
+
+
+def _autoscaler(name: str, least: int, metric: Document) -> Document:
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
-    metric = {
-        "type": "Resource",
-        "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}},
-    }
-    spec = {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 4, "metrics": [metric]}
+    spec = {"scaleTargetRef": target, "minReplicas": least, "maxReplicas": 4, "metrics": [metric]}
     meta = {"name": name, "namespace": ARENA}
     return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": meta, "spec": spec}
 
@@ -178,18 +219,14 @@ def scaled_object(name: str) -> Document:
 
 
 def test_the_controller_manager_s_hpa_leaves_what_is_at_zero_alone_and_takes_it_up_again(arena: Arena) -> None:
-    arena.wait_paused("Deployment", "autoscaled", ARENA, 90)
+    arena.require_left_at_zero_and_taken_up("autoscaled", 2)
 
-    def disabled() -> bool:
-        conditions = arena.plane.api.get(path_of("HorizontalPodAutoscaler", "autoscaled"))["status"].get("conditions")
-        return any((it["type"], it["reason"]) == ("ScalingActive", "ScalingDisabled") for it in conditions or ())
 
-    arena.it.wait("the HPA to notice", disabled, 40)
-    assert arena.get("Deployment", "autoscaled", ARENA)["spec"]["replicas"] == 0
-    arena.annotate("Deployment", "autoscaled", "ebbtide.dev/override=Running", where=ARENA)
-    assert arena.wait_own("Deployment", "autoscaled", ARENA)["spec"]["replicas"] == 2
-    arena.it.wait("the HPA to take it up", lambda: not disabled(), 40)
-    assert arena.levers("Deployment", "autoscaled", ARENA) == [0, 2]
+def test_so_it_does_with_what_may_go_to_zero_but_was_not_brought_there_by_itself(tmp_path: Path) -> None:
+    """HPAScaleToZero of Kubernetes 1.36: alpha, and off in the other stories."""
+    with opened(tmp_path, feature_gates=("HPAScaleToZero=true",)) as arena:
+        arena.it.apply(deployment("from-zero", ARENA, replicas=3), autoscaler_from_zero("from-zero"))
+        arena.require_left_at_zero_and_taken_up("from-zero", 3)
 
 
 def test_what_keda_scales_is_paused_by_its_scaled_object_and_nobody_fights(arena: Arena) -> None:
@@ -276,6 +313,36 @@ def test_a_hold_that_comes_back_each_time_is_ended_three_times(arena: Arena) -> 
         assert len(arena.levers("Job", "held", ARENA)) == before <= MOST + 1, "one may come before there is a status"
     assert arena.get("Job", "held", ARENA)["spec"]["suspend"] is True
     assert ("Notify", "ConflictingController") in arena.said("Job", "held", ARENA)
+
+
+def test_labels_that_somebody_strips_are_written_three_times_and_then_left_off(arena: Arena) -> None:
+    name = "stripped"
+    pays = policy(
+        ARENA,
+        BY_DEVICES,
+        selector={"matchLabels": {"pays": "yes"}},
+        priority=1,
+        attribution={"defaults": {"team": "vision"}},
+    )
+    pays["metadata"]["name"] = "pays"
+    with arena.stand_in("pruner", "Deployment", name, strips) as pruner:
+        arena.it.apply(pays, deployment(name, ARENA, "busy:1", labels={"pays": "yes"}))
+
+        def labelling() -> Document:
+            return dict(arena.adopted("Deployment", name, ARENA).get("status", {}).get("labelling") or {})
+
+        arena.it.wait("the last attempt", lambda: labelling().get("count") == MOST, 60)
+        arena.it.wait("it to be stripped", lambda: pruner.acted == MOST, 10)
+        before = len(arena.writes("Deployment", name, ARENA))
+        threading.Event().wait(10)
+        assert len(arena.writes("Deployment", name, ARENA)) == before
+        assert pruner.acted == MOST
+    assert labelling()["request"] == "team"
+    bodies = [it.body.get("metadata", {}).get("labels") for it in arena.writes("Deployment", name, ARENA)]
+    assert [body for body in bodies if body] == [{"ebbtide.dev/team": "vision"}] * MOST
+    assert arena.said("Deployment", name, ARENA).count(("Label", "ConflictingController")) == 1
+    assert arena.metric(action="Label", reason="ConflictingController") == 1
+    assert arena.reason("Deployment", name, ARENA) != "ConflictingController", "its lever is nobody's quarrel"
 
 
 def _attempts(arena: Arena, name: str) -> Document:

@@ -10,7 +10,7 @@ from ebbtide.core.decision import Action, Decision, Verb
 from ebbtide.core.evidence import EvidenceBook
 from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import ClusterState, MetricsHealth, Policy
-from ebbtide.core.workload import Intent, Memory, Workload
+from ebbtide.core.workload import Attempts, Intent, Memory, Workload
 from ebbtide.engine import Engine
 from ebbtide.ports import EventNote, Outcome, OutcomeKind, StatusWrite, TickReport
 from tests.adopted import DEVICES_ONLY, TOLD, deployment, foreign_job, stored, web
@@ -126,6 +126,18 @@ async def test_a_label_that_cannot_be_written_says_nothing_about_the_work(kind: 
     [told] = world.told
     reasons = {it["reason"] for it in told.status["conditions"]}
     assert not {Reason.PermissionDenied, Reason.TemplateRejected} & reasons
+
+
+async def test_labels_are_counted_where_they_were_written_and_only_the_end_of_a_fight_is_told() -> None:
+    for before, kind, count in ((1, OutcomeKind.Done, 2), (1, OutcomeKind.Unchanged, 1), (2, OutcomeKind.Done, 3)):
+        memory = Memory(labelling=Attempts("team", before, NOW - 60), conditions=(accepted(),), spec_hash="5ca1ab1e")
+        outcome = Outcome(kind)
+        world, _ = await ticked(web(memory=memory), policy(spec=PAYS), answer=lambda _, outcome=outcome: outcome)
+        assert world.done == [Verb.Label]
+        labelling: Any = world.told[0].status["labelling"]
+        assert labelling["count"] == count
+        told = [(note.action, note.reason, note.type) for note in world.notes]
+        assert told == ([("Label", "ConflictingController", "Normal")] if count == 3 else [])
 
 
 async def test_of_what_goes_nothing_more_is_told() -> None:

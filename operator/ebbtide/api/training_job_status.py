@@ -96,6 +96,17 @@ class AttemptsStatus(ApiModel):
     """The first time."""
 
 
+class LabellingStatus(ApiModel):
+    """Attribution labels that were written: three times where somebody takes them off, then not for a day."""
+
+    request: NameText
+    """Which labels, by name."""
+    count: Count = 1
+    """How often; pods that are new do not count."""
+    since: Timestamp
+    """The last time."""
+
+
 class LatchStatus(ApiModel):
     """Held on a capacity class to make the deadline."""
 
@@ -247,6 +258,8 @@ class WorkloadStatus(ApiModel):
     """The present or the last pause."""
     attempts: AttemptsStatus | None = None
     """What was done last to the lever, and how often in a row."""
+    labelling: LabellingStatus | None = None
+    """Attribution labels on an adopted workload, and how often they had to be written."""
     override: OverrideStatus | None = None
     """A human's word that is in force, or was last."""
     latch: LatchStatus | None = None

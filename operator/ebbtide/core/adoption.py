@@ -5,7 +5,7 @@ where a policy acts.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Final
 
 from msgspec.structs import replace as changed
@@ -14,6 +14,7 @@ from ebbtide.api.cost_policy import AttributionWrite
 from ebbtide.api.labels import ATTRIBUTION
 from ebbtide.core.decision import HOUSEKEEPING, Action, Decision, Verb
 from ebbtide.core.intent import Wish
+from ebbtide.core.labelling import labelled
 from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import act
 from ebbtide.core.situation import Situation
@@ -116,11 +117,8 @@ def _labelling(situation: Situation) -> tuple[Action, ...]:
         return ()
     borne = dict(situation.workload.labels)
     missing = [key for key in labels if key not in borne]
-    pods = tuple(pod.name for pod in situation.pods if _lacks(pod, labels)) if _reaches_pods(situation) else ()
-    if not missing and not pods:
-        return ()
-    said = f"attribution labels {', '.join(missing) or 'of its pods'} are missing"
-    return (replace(act(situation, Verb.Label, Reason.Accepted, said), pods=pods),)
+    lacking = [pod for pod in situation.pods if _lacks(pod, labels)] if _reaches_pods(situation) else []
+    return labelled(situation, labels, missing, lacking) if missing or lacking else ()
 
 
 def _labels(situation: Situation) -> dict[str, str]:

@@ -122,6 +122,10 @@ class Action:
     """Create: the Job is created suspended."""
     pods: tuple[str, ...] = ()
     """Label: names of the pods that lack a label too."""
+    request: str = ""
+    """Label: what is written, as it is counted."""
+    attempt: int = 0
+    """Label: the how manieth time; what is new since the last one does not count."""
 
 
 class Decision(Struct, frozen=True, gc=False):

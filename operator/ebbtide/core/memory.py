@@ -84,6 +84,8 @@ class Memory:
     """Why that warning announced no pause; empty: it named the time of one."""
     pause: PauseRecord | None = None
     attempts: Attempts | None = None
+    labelling: Attempts | None = None
+    """How often attribution labels were written that somebody took off, and when last; see core.labelling."""
     override_until: Instant | None = None
     """End of the last veto or override in force; in the past: the idle clock starts there."""
     override_request: str = ""

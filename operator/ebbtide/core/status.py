@@ -20,6 +20,7 @@ from ebbtide.core.decision import Check, Decision, DeviceFinding, Verb, Verdict
 from ebbtide.core.explanation import checks, described
 from ebbtide.core.facts import Facts
 from ebbtide.core.idle import IDLE_VERDICTS, planned_since
+from ebbtide.core.labelling import labelling_record
 from ebbtide.core.pause_record import pause_record
 from ebbtide.core.situation import Situation
 from ebbtide.core.slack import outlook_of
@@ -33,7 +34,8 @@ MESSAGE, CONDITION_MESSAGE = 1024, 32_768
 REFRESH_SECONDS = 3600
 """Numbers that only grow are written again at most this often."""
 
-_WHOLE = ("policy", "jobName", "observedSpec", "startTime", "override", "attempts", "wouldBe", "gpus", "capacityClass")
+_WHOLE = ("policy", "jobName", "observedSpec", "startTime", "override", "attempts", "labelling", "wouldBe", "gpus",
+          "capacityClass")  # fmt: skip
 _STILL_PLANNED = IDLE_VERDICTS | {Verdict.Unknown}
 """A planned step stands while nothing speaks against it, as a warning would."""
 _PROSE = frozenset({"message", "evidence", "recent", "startupSeconds", "resourceVersion"})
@@ -155,6 +157,7 @@ def workload_status(
         "idle": _idle(decision, warned_at, warned=warned),
         "pause": _pause(pause_record(decision, done, version), verdict),
         "attempts": _attempts(attempts_record(decision, done)),
+        "labelling": _attempts(labelling_record(decision, done)),
         "override": _override(_override_noted(decision, done)),
         "wouldBe": _would_be(decision),
         "gpus": decision.gpus,

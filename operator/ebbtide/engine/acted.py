@@ -30,7 +30,7 @@ class Acted:
         """Verbs that the API server accepted, or that needed no call."""
         if not self.outcomes:
             return _NOTHING  # so it is for all but a handful
-        return frozenset(action.verb for action, outcome in self.outcomes if outcome.kind in FINE)
+        return frozenset(action.verb for action, outcome in self.outcomes if _is_done(action, outcome))
 
     @property
     def version(self) -> str:
@@ -49,3 +49,8 @@ class Acted:
             if outcome.kind in _PROBLEMS:
                 return _PROBLEMS[outcome.kind], outcome.message
         return None
+
+
+def _is_done(action: Action, outcome: Outcome) -> bool:
+    """Labels that were there already were not written: they are counted."""
+    return outcome.kind in FINE and (action.verb is not Verb.Label or outcome.kind is OutcomeKind.Done)

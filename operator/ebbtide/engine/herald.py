@@ -43,13 +43,18 @@ class Herald:
         return outcome.kind is OutcomeKind.Done
 
     async def _publish(self, acted: Acted, *, told: bool) -> None:
-        """Events about the workload itself; what is done to an object of ours beside it is nobody's news."""
-        done = [it for it, how in acted.outcomes if how.kind is OutcomeKind.Done and it.verb not in HOUSEKEEPING]
+        """Events about the workload itself."""
+        done = [it for it, how in acted.outcomes if how.kind is OutcomeKind.Done and _is_told(it)]
         for action in done:
             await self._cluster.publish(_event(action, acted.decision.ruled.situation.workload.uid))
         if self._notifier is not None and (done or told):
             for notice in notices(acted.decision, frozenset(action.verb for action in done), told=told):
                 self._notifier.notify(notice)
+
+
+def _is_told(action: Action) -> bool:
+    """What is done to an object of ours beside the work is nobody's news, but for a fight that ends."""
+    return action.verb not in HOUSEKEEPING or action.reason is Reason.ConflictingController
 
 
 def _event(action: Action, uid: str) -> EventNote:

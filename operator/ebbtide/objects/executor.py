@@ -204,8 +204,8 @@ class Executor:
         outcome = await self._move(own, lambda document, _: missing_labels(document, labels))
         if not action.pods or outcome.kind not in {OutcomeKind.Done, OutcomeKind.Unchanged}:
             return outcome
-        await self._pod_labels.label(workload.key.namespace, action.pods, labels)
-        return outcomes.DONE
+        written = await self._pod_labels.label(workload.key.namespace, action.pods, labels)
+        return outcomes.DONE if written else outcome
 
     async def _create(self, action: Action, workload: Workload) -> Outcome:
         key = workload.key

@@ -39,8 +39,9 @@ class PodLabels:
     def __init__(self, client: ApiServer, patching: Patching) -> None:
         self._client, self._patching = client, patching
 
-    async def label(self, namespace: str, names: Iterable[str], wanted: Mapping[str, str]) -> None:
-        """What is gone meanwhile is left out. ApiError, NotLeaderError."""
+    async def label(self, namespace: str, names: Iterable[str], wanted: Mapping[str, str]) -> bool:
+        """Whether any lacked one. What is gone meanwhile is left out. ApiError, NotLeaderError."""
+        written = False
         for name in names:
             pod = await self._found(PODS, namespace, name)
             if pod is None or not missing_labels(pod, wanted).patch:
@@ -48,6 +49,8 @@ class PodLabels:
             for claim in claims(pod):
                 await self._complete(PERSISTENT_VOLUME_CLAIMS, namespace, claim, wanted)
             await self._complete(PODS, namespace, name, wanted)
+            written = True
+        return written
 
     async def _complete(self, resource: Resource, namespace: str, name: str, wanted: Mapping[str, str]) -> None:
         document = await self._found(resource, namespace, name)

@@ -22,6 +22,7 @@ def memory(status: Mapping[str, Any]) -> Memory:
         warned_without=_word(idle, "withoutPause") or _word(_part(status, "wouldBe"), "withoutPause"),
         pause=_pause(_part(status, "pause")),
         attempts=_attempts(_part(status, "attempts")),
+        labelling=_attempts(_part(status, "labelling")),
         override_until=_time(override, "until"),
         override_request=_text(override, "request"),
         would_be=_would_be(_part(status, "wouldBe")),

@@ -12,7 +12,7 @@ from ebbtide.core.plan import plan
 from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import Policy
 from ebbtide.core.status import workload_status
-from ebbtide.core.workload import Attribution, Intent, Memory, Namespace, Workload
+from ebbtide.core.workload import Attempts, Attribution, Intent, Memory, Namespace, Workload
 from tests.adopted import (
     DEVICES_ONLY,
     TOLD,
@@ -211,6 +211,62 @@ def test_pods_are_labelled_where_policy_and_chart_say_so() -> None:
     assert pods_of(web(), granted=True) == [("web-1",)]
     assert pods_of(web(labels=BORNE), granted=True) == [("web-1",)], "only its pods lack them"
     assert pods_of(web(), granted=False) == [()]
+
+
+TEAM = "cost-center,team"
+"""How what PAYS gives is named in status."""
+
+
+def labelling(count: int, *, ago: float = 60.0, request: str = TEAM, respecified: bool = False) -> Memory:
+    spec = "another" if respecified else "5ca1ab1e"
+    return Memory(labelling=Attempts(request, count, NOW - ago), conditions=(accepted(),), spec_hash=spec)
+
+
+def counted(decision: Decision) -> tuple[str, int] | None:
+    """status.labelling, had everything succeeded."""
+    found = workload_status(decision, done=frozenset(action.verb for action in decision.actions)).get("labelling")
+    return (found["request"], found["count"]) if found else None
+
+
+def test_labels_that_are_taken_off_are_written_three_times_and_then_left_off_for_a_day() -> None:
+    def paid(memory: Memory) -> Decision:
+        return decide(web(memory=memory), policies=[policy(spec=PAYS)])
+
+    first, second, third = paid(Memory(conditions=(accepted(),))), paid(labelling(1)), paid(labelling(2))
+    assert [counted(it) for it in (first, second, third)] == [(TEAM, 1), (TEAM, 2), (TEAM, 3)]
+    assert [done(it, Verb.Label).reason for it in (first, second)] == [Reason.Accepted] * 2
+    told = done(third, Verb.Label)
+    assert told.reason is Reason.ConflictingController
+    assert "were taken off 2 times: written once more, and left off for a day if they go again" in told.message
+    left = paid(labelling(3))
+    assert Verb.Label not in verbs(left)
+    assert counted(left) == (TEAM, 3), "so it is remembered"
+    assert counted(paid(labelling(3, ago=24 * HOUR))) == (TEAM, 1)
+
+
+def test_other_labels_and_another_spec_are_no_part_of_that_fight() -> None:
+    for memory in (labelling(3, request="team"), labelling(3, respecified=True)):
+        decision = decide(web(memory=memory), policies=[policy(spec=PAYS)])
+        assert counted(decision) == (TEAM, 1)
+
+
+def test_what_could_not_be_written_is_not_counted() -> None:
+    decision = decide(web(memory=labelling(1)), policies=[policy(spec=PAYS)])
+    assert workload_status(decision, done=frozenset())["labelling"]["count"] == 1
+
+
+def test_pods_that_are_new_are_labelled_without_end_and_those_that_lost_their_labels_are_not() -> None:
+    everywhere = {"attribution": {**PAYS["attribution"], "write": "ObjectsAndPods"}}
+
+    def of(memory: Memory, created_at: float) -> Decision:
+        it = web(labels=BORNE, memory=memory)
+        seen = state(it, pods={it.key: (pod("web-1", created_at=created_at),)}, policies=[policy(spec=everywhere)])
+        [decision] = plan(snapshot(seen, options=replace(snapshot(seen).settings, write_pods=True))).decisions
+        return decision
+
+    assert counted(of(labelling(2, ago=60), NOW - 30)) == (TEAM, 2)
+    assert counted(of(labelling(2, ago=60), NOW - 90)) == (TEAM, 3)
+    assert Verb.Label not in verbs(of(labelling(3, ago=60), NOW - 30)), "who strips the old ones strips it too"
 
 
 # -- who moved the lever ------------------------------------------------------------------------------------------

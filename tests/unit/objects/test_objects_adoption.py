@@ -271,6 +271,17 @@ async def test_pods_are_labelled_after_the_volumes_that_they_use(tmp_path: Path)
     assert sent(stand_in)[1].body["metadata"]["labels"] == labelled
 
 
+async def test_pods_that_bear_their_labels_by_now_are_no_write(tmp_path: Path) -> None:
+    labelled = {"ebbtide.dev/team": "vision", "ebbtide.dev/cost-center": "cc-104"}
+    stand_in = StandIn()
+    stand_in.answer(200, document(labels=labelled), when=lambda asked: asked.path.endswith("deployments/web"))
+    pod = {"kind": "Pod", "metadata": {"name": "p1", "namespace": "ns", "resourceVersion": "3", "labels": labelled}}
+    stand_in.answer(200, pod, when=lambda asked: asked.path.endswith("pods/p1"))
+    what = action(Verb.Label, pods=("p1",))
+    assert await done(stand_in, tmp_path, what, workload(document(labels=labelled))) is OutcomeKind.Unchanged
+    assert sent(stand_in) == []
+
+
 def test_the_volumes_of_a_pod() -> None:
     volumes = [{"name": "a", "emptyDir": {}}, {"name": "b", "persistentVolumeClaim": {"claimName": "c"}}]
     found = claims({"metadata": {"name": "p"}, "spec": {"volumes": [*volumes, {"name": "d", "ephemeral": {}}]}})

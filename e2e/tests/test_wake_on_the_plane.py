@@ -134,7 +134,7 @@ def test_nobody_else_moved_a_lever(world: World) -> None:
 
 def wait_told(world: World, name: str) -> None:
     """The Event comes after the status, which comes after the lever."""
-    world.it.wait("the Event", lambda: world.said("Deployment", name, WHERE)[-1] == ("Resume", "Woken"), 20)
+    world.it.wait("the Event", lambda: ("Resume", "Woken") in world.said("Deployment", name, WHERE), 20)
 
 
 def ended(world: World, name: str) -> dict[str, Any] | None:

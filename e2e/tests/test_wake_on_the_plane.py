@@ -92,7 +92,7 @@ def test_a_request_wakes_it_though_the_operator_was_killed_meanwhile(world: Worl
     found = world.wait_running("Deployment", "chat", WHERE, 60)
     assert found["spec"]["replicas"] == SERVERS["chat"], "as many as it had"
     world.it.wait("its pods", lambda: len(world.pods("chat", WHERE)) == SERVERS["chat"], 30)
-    assert world.said("Deployment", "chat", WHERE)[-1] == ("Resume", "Woken")
+    wait_told(world, "chat")
     pause = world.it.wait("the end in status", partial(ended, world, "chat"), 30)
     assert (pause["reason"], pause["by"]) == ("GPUIdle", "Policy")
 
@@ -101,7 +101,7 @@ def test_a_gauge_above_zero_wakes_it(world: World, page: Page) -> None:
     page.show(GAUGE, lambda _: 2.0)
     world.wait_running("Deployment", "queue", WHERE, 60)
     page.show(GAUGE, lambda _: 0.0)
-    assert world.said("Deployment", "queue", WHERE)[-1] == ("Resume", "Woken")
+    wait_told(world, "queue")
     events = world.plane.api.items(f"/apis/events.k8s.io/v1/namespaces/{WHERE}/events")
     notes = [it["note"] for it in events if it["reason"] == "Woken" and it["regarding"]["name"] == "queue"]
     assert any(note.startswith('gateway_queue_depth{model="queue"} was 2 within') for note in notes)
@@ -117,7 +117,7 @@ def test_who_is_held_by_a_human_is_not_woken_nor_by_a_request_of_that_time(world
     stays_paused(world, "held", STEPS)
     page.show(COUNTER.format("held"), lambda _: 42.0)
     world.wait_running("Deployment", "held", WHERE, 60)
-    assert world.said("Deployment", "held", WHERE)[-1] == ("Resume", "Woken")
+    wait_told(world, "held")
 
 
 def test_nobody_else_moved_a_lever(world: World) -> None:
@@ -130,6 +130,11 @@ def test_nobody_else_moved_a_lever(world: World) -> None:
         assert not [it for it in written if it.subresource == "scale"]
         moved = [it for it in written if it.user == SERVICE_ACCOUNT and "replicas" in it.body.get("spec", {})]
         assert [it.body["spec"]["replicas"] for it in moved][:2] == [0, replicas]
+
+
+def wait_told(world: World, name: str) -> None:
+    """The Event comes after the status, which comes after the lever."""
+    world.it.wait("the Event", lambda: ("Resume", "Woken") in world.said("Deployment", name, WHERE), 20)
 
 
 def ended(world: World, name: str) -> dict[str, Any] | None:

@@ -19,8 +19,11 @@ from ebbtide.core.workload import Instant, SeriesName, Workload
 _ROUNDING = 3
 
 
-def wake_series(workload: Workload) -> SeriesName | None:
-    """The series whose requests wake it; None: it names none. Whatever says what wakes a kind says it here."""
+def named_series(workload: Workload) -> SeriesName | None:
+    """The series that shows requests at it, whether it runs or not; None: it names none.
+
+    The one place that knows where a kind says so: its requests keep it alive, and wake it when it is paused.
+    """
     return workload.request_series
 
 
@@ -35,7 +38,7 @@ def asleep_since(workload: Workload) -> Instant | None:
 
 def woken(situation: Situation, since: Instant) -> str:
     """Which request ended its idle pause that began then, with the numbers; empty: none is known."""
-    signs, series = situation.gang.book.signs, wake_series(situation.workload)
+    signs, series = situation.gang.book.signs, named_series(situation.workload)
     calls = signs.calls.get(situation.workload.key) if signs is not None else None
     if signs is None or series is None or not calls:
         return ""
@@ -45,7 +48,7 @@ def woken(situation: Situation, since: Instant) -> str:
 
 def wake_sentence(situation: Situation) -> str:
     """How requests stand to its pause, to be added to what is said of it; empty: it names no series."""
-    signs, series = situation.gang.book.signs, wake_series(situation.workload)
+    signs, series = situation.gang.book.signs, named_series(situation.workload)
     if series is None:
         return ""
     problem = signs.problems.get(situation.workload.key, "") if signs is not None else ""

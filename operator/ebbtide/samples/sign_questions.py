@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from ebbtide.core.series_name import is_counter
 from ebbtide.core.snapshot import ClusterState
-from ebbtide.core.waking import asleep_since, wake_series
+from ebbtide.core.waking import asleep_since, named_series
 from ebbtide.core.workload import Instant, KindClass, SeriesName, Workload, WorkloadKey
 from ebbtide.samples.answer import Answer
 from ebbtide.samples.span import Grid
@@ -134,7 +134,7 @@ def wants_of(state: ClusterState, allowed: Mapping[str, str]) -> Wants:
 
 def _may_serve(workload: Workload) -> bool:
     """People or programs may use it: a server, a notebook, or whatever names a series."""
-    return workload.kind_class is not KindClass.RunToCompletion or workload.request_series is not None
+    return workload.kind_class is not KindClass.RunToCompletion or named_series(workload) is not None
 
 
 def _named(
@@ -144,7 +144,7 @@ def _named(
     found: dict[tuple[str, str, tuple[str, ...]], tuple[WorkloadKey, ...]] = {}
     problems: dict[WorkloadKey, str] = {}
     for workload in workloads:
-        series, key = workload.request_series, workload.key
+        series, key = named_series(workload), workload.key
         if series is None:
             continue  # as nearly all
         label = allowed.get(series.metric)
@@ -162,7 +162,7 @@ def _named(
 
 
 def _asleep(workloads: Iterable[Workload], problems: Mapping[WorkloadKey, str]) -> dict[WorkloadKey, Instant]:
-    them = (it for it in workloads if wake_series(it) is not None and it.key not in problems)
+    them = (it for it in workloads if named_series(it) is not None and it.key not in problems)
     return {it.key: since for it in them if (since := asleep_since(it)) is not None}
 
 

@@ -27,6 +27,7 @@ from ebbtide.objects.views_job import decode_job
 from ebbtide.objects.views_training_job import decode_training_job
 from ebbtide.objects.writing import CrashPoint
 from ebbtide.ports import EventNote, OutcomeKind, StatusWrite
+from tests.merge_patch import merged
 
 LEASE = ("ops", "lease")
 NAMESPACE = "vision"
@@ -126,14 +127,14 @@ class ApiServer:
         wanted = body.get("metadata", {}).get("resourceVersion")
         if wanted is not None and wanted != stored["metadata"]["resourceVersion"]:
             raise self._refusal(409, f"{resource.kind} {name} was changed")
-        merged = _merged(stored, body)
-        if merged != stored:
+        patched = merged(stored, body)
+        if patched != stored:
             if wanted is None:
                 self.unguarded.append(f"{resource.kind} {name} by {by}")
-            self._changed(merged)
-            self.objects[resource.kind, name] = merged
-            self._remember(by, resource, name, stored, merged)
-        return copy.deepcopy(merged)
+            self._changed(patched)
+            self.objects[resource.kind, name] = patched
+            self._remember(by, resource, name, stored, patched)
+        return copy.deepcopy(patched)
 
     def create(self, by: str, resource: Resource, name: str, body: Document) -> Document:
         self.accepted.append(Accepted(_now(), by, resource.kind, name, self._others(by)))
@@ -164,19 +165,6 @@ class ApiServer:
     def _refusal(self, status: int, text: str) -> ApiError:
         self.refused[status] += 1
         return ApiError(status, "Conflict" if status == 409 else "NotFound", text)
-
-
-def _merged(stored: Document, body: Document) -> Document:
-    """RFC 7386, without touching what is stored."""
-    result = dict(stored)
-    for key, value in body.items():
-        if value is None:
-            result.pop(key, None)
-        elif isinstance(value, dict) and isinstance(result.get(key), dict):
-            result[key] = _merged(result[key], value)
-        else:
-            result[key] = value
-    return result
 
 
 def _now() -> float:

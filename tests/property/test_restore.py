@@ -23,6 +23,7 @@ from ebbtide.objects.levers.lever import Lever, is_stopped
 from ebbtide.objects.levers.patches import Note, forget, start, stop
 from ebbtide.objects.levers.suspend import REPLICAS
 from ebbtide.objects.pointer import ABSENT, merge_patch
+from tests.merge_patch import merged
 
 Document = dict[str, Any]
 _SWITCH: list[Any] = [False, ABSENT]
@@ -41,19 +42,6 @@ ALIKE = ["Deployment", "InferenceService", "Job", "Notebook", "PyTorchJob", "Sca
 """One of each way of stopping."""
 NAMES = st.sampled_from(["tier", "note", "app.kubernetes.io/part-of", "kubectl.kubernetes.io/restartedAt"])
 TEXTS = st.text("abc", max_size=3)
-
-
-def merged(document: Any, patch: Any) -> Any:
-    """RFC 7386, as the API server applies it."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(document) if isinstance(document, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(result.get(key), value)
-    return result
 
 
 def created(kind: str, value: Any, annotations: Mapping[str, str] | None = None) -> Document:
@@ -105,6 +93,26 @@ def test_a_rollback_during_a_pause_brings_back_neither_nothing_nor_an_earlier_nu
     back = merged(paused, start(paused, lever, without_original=False, remembered=present).patch)
     assert back["spec"]["replicas"] == later
     assert RESTORE not in back["metadata"]["annotations"]
+
+
+@given(st.lists(st.sampled_from(["stop", "start", "human stops", "human starts", "human edits"]), max_size=12))
+def test_whatever_happens_in_between_a_restore_never_undoes_a_human(steps: list[str]) -> None:
+    document, lever = created("Job", False), LEVERS["Job"]
+    note = Note(1_795_365_436.0, "Policy", "CostPolicy/batch", "GPUIdle")
+    for number, step in enumerate(steps):
+        if step == "stop":
+            document = merged(document, stop(document, lever, note).patch)
+        elif step == "start":
+            document = merged(document, start(document, lever, without_original=False).patch)
+        elif step == "human edits":
+            document["spec"]["parallelism"] = number
+        else:
+            document["spec"]["suspend"] = step == "human stops"
+        stored = document["metadata"]["annotations"].get(RESTORE)
+        if stored is not None:
+            assert json.loads(stored)["fields"] == [{"path": "/spec/suspend", "was": False, "set": True}]
+    edits = [number for number, step in enumerate(steps) if step == "human edits"]
+    assert document["spec"].get("parallelism") == (edits[-1] if edits else None)
 
 
 class PeopleAndUs(RuleBasedStateMachine):

@@ -5,8 +5,9 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -124,7 +125,8 @@ FILES: Final = {
 }
 
 
-def render() -> dict[str, str]:
+@cache
+def render() -> Mapping[str, str]:
     """File name to a YAML list of rules, each under the reason why it is there."""
     return {name: HEADER + "".join(_rendered(row) for row in rows) for name, rows in FILES.items()}
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ def _program(name: str) -> str:
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Helm with nothing of the user's configuration."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("HELM_", "KUBE"))}
+    env["GOGC"] = "off"  # it ends before collecting garbage has helped anybody, and takes a third less time
     return subprocess.run([helm(), *arguments], capture_output=True, text=True, check=False, env=env)
 
 
@@ -56,14 +58,15 @@ def render(*arguments: str) -> str:
     return done.stdout
 
 
-def manifests(*sets: str, crds: bool = False) -> list[dict[str, Any]]:
+@cache
+def manifests(*sets: str, crds: bool = False) -> tuple[dict[str, Any], ...]:
     """Every rendered object; `sets` are values beside the Prometheus address. Without the definitions it is faster."""
     wanted = [PROMETHEUS, *([] if crds else ["crds.enabled=false"]), *sets]
     text = render(*(part for one in wanted for part in ("--set", one)))
-    return [one for one in yaml.load_all(text, Loader=LOADER) if one]
+    return tuple(one for one in yaml.load_all(text, Loader=LOADER) if one)
 
 
-def of(kind: str, objects: list[dict[str, Any]], name: str = "") -> dict[str, Any]:
+def of(kind: str, objects: Iterable[dict[str, Any]], name: str = "") -> dict[str, Any]:
     """The one object of a kind (and name)."""
     (found,) = [one for one in objects if one["kind"] == kind and name in ("", one["metadata"]["name"])]
     return found

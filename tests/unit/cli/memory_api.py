@@ -9,6 +9,7 @@ from typing import Any
 from ebbtide.cluster.client import Page
 from ebbtide.objects.errors import ApiError
 from ebbtide.objects.resources import Resource
+from tests.merge_patch import merged
 
 Object = dict[str, Any]
 
@@ -72,11 +73,11 @@ class MemoryApi:
         version = body.get("metadata", {}).get("resourceVersion")
         if version is not None and version != stored["metadata"]["resourceVersion"]:
             raise ApiError(409, "Conflict", "the object has been modified")
-        merged = _merged(stored, body)
-        merged["metadata"]["resourceVersion"] = str(int(stored["metadata"]["resourceVersion"]) + 1)
-        self.objects[resource.kind, namespace, name] = merged
+        patched = merged(stored, copy.deepcopy(body))
+        patched["metadata"]["resourceVersion"] = str(int(stored["metadata"]["resourceVersion"]) + 1)
+        self.objects[resource.kind, namespace, name] = patched
         self.patches.append((f"{resource.kind}/{name}", manager, copy.deepcopy(dict(body))))
-        return copy.deepcopy(merged)
+        return copy.deepcopy(patched)
 
     async def create(
         self, resource: Resource, namespace: str, body: Mapping[str, Any], *, manager: str, **_: Any
@@ -95,16 +96,3 @@ class MemoryApi:
         if found is None:
             raise ApiError(404, "NotFound", f'{resource.plural} "{name}" not found')
         return found
-
-
-def _merged(target: Any, patch: Any) -> Any:
-    """RFC 7386."""
-    if not isinstance(patch, Mapping):
-        return copy.deepcopy(patch)
-    result = dict(target) if isinstance(target, Mapping) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = _merged(result.get(key), value)
-    return result

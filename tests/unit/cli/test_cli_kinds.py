@@ -9,8 +9,9 @@ from ebbtide.objects.errors import ApiError
 from ebbtide.objects.levers.kinds import LEVERS
 from ebbtide.objects.levers.patches import Note, stop
 from tests.kinds import SAMPLES
+from tests.merge_patch import merged
 from tests.unit.cli.fake_cluster import FakeCluster, ebbtide
-from tests.unit.cli.memory_api import MemoryApi, _merged
+from tests.unit.cli.memory_api import MemoryApi
 
 STOPPABLE = [it for it in SAMPLES if it.lever]
 
@@ -82,7 +83,7 @@ def test_what_has_ended_is_not_paused(sample):
 def test_release_gives_it_back_exactly(sample):
     before = stored(sample)
     note = Note(1_795_365_436.0, "Policy", "CostPolicy/batch", "GPUIdle")
-    paused = _merged(before, stop({**before, "metadata": {**before["metadata"], "resourceVersion": "1"}},
+    paused = merged(before, stop({**before, "metadata": {**before["metadata"], "resourceVersion": "1"}},
                                   LEVERS[sample.kind], note).patch)  # fmt: skip
     assert RESTORE in paused["metadata"]["annotations"]
     api = MemoryApi().put(paused)

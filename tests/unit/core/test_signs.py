@@ -1,61 +1,14 @@
 """Signs of life beside the devices: CPU, requests, a notebook's own word. They keep work alive and never end it."""
 
-from itertools import pairwise
-
-import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ebbtide.core.beside import cpu_sentence, request_doubt
 from ebbtide.core.idle_rule import IdleRule
-from ebbtide.core.series import NEVER
-from ebbtide.core.signs import Line, Reading, Signs
-from ebbtide.core.workload import WorkloadKey
-from tests.unit.core.verdict_world import MINUTE, RULE, START, World
+from ebbtide.core.signs import Line, Reading
+from tests.unit.core.signed_world import KEY, Signed, at, values
+from tests.unit.core.verdict_world import World
 
-KEY = WorkloadKey("ml", "Job", "w")
 SPIN = {"util": 100.0, "engine": 1.0, "tensor": 0.0, "dram": 0.01, "watts": 120.0}
-
-
-def at(minute: float) -> float:
-    return START + minute * MINUTE
-
-
-class Signed(World):
-    """A world that is read for signs; all of its history is."""
-
-    def __init__(self, rule: IdleRule = RULE, **device: object) -> None:
-        super().__init__(rule=rule)
-        self.pod().device(**device)
-        self.signs = self.book.signs = Signs()
-        self.signs.cpu_read = Reading(at(-60), at(60))
-        self.signs.requests_read = Reading(at(-60), at(60))
-        self.active_at: float | None = None
-
-    def gang(self, at: float | None = None):
-        gang = super().gang(at)
-        return msgspec.structs.replace(gang, key=KEY, active_at=self.active_at)
-
-    def cpu(self, *percents: float | None, first: int = 0) -> "Signed":
-        """One value a minute; None is missing."""
-        return self.line(self.signs.cpu.setdefault(KEY, Line()), percents, first)
-
-    def requests(self, *values: float | None, pod: str = "w-0") -> "Signed":
-        return self.line(self.signs.of_pods.setdefault(("ml", pod), Line()), values, 0)
-
-    def line(self, line: Line, values: tuple[float | None, ...], first: int) -> "Signed":
-        for minute, value in enumerate(values, first):
-            if value is not None:
-                line.take(at(minute), value, MINUTE)
-        return self
-
-
-def values(then: float, *changes: tuple[int, float | None]) -> list[float | None]:
-    found: list[float | None] = [then] * 61
-    for minute, value in changes:
-        found[minute] = value
-    return found
 
 
 def test_quiet_devices_with_quiet_cpu_are_idle_and_the_clock_knows_nothing_of_it():
@@ -149,42 +102,6 @@ def test_the_series_that_a_workload_names_stands_for_all_its_pods():
     assert request_doubt(world.gang(), 1800) == ""
     world.signs.problems[KEY] = "the series x that it names is not in the chart value metrics.allowed"
     assert "metrics.allowed" in request_doubt(world.gang(), 1800)
-
-
-SAMPLES = st.dictionaries(st.integers(0, 40), st.sampled_from([0.0, 1.0, 5.0, 5.0, 90.0]), min_size=1)
-
-
-@given(SAMPLES, st.randoms(use_true_random=False), st.integers(0, 40), st.sampled_from([0.0, 4.0, 5.0]))
-def test_a_line_is_a_function_of_its_samples_in_any_order(samples, random, start, limit):
-    line, order = Line(), [*samples, *list(samples)[:3]]
-    random.shuffle(order)
-    for minute in order:
-        line.take(at(minute), samples[minute], MINUTE)
-    above = [minute for minute, value in samples.items() if value > limit]
-    assert line.last_above(limit) == (at(max(above)) if above else NEVER)
-    later = [value for minute, value in samples.items() if minute > start]
-    assert line.peak(at(start)) == (max(later) if later else None)
-    times = sorted(samples)
-    gaps = [(one, other) for one, other in pairwise(times) if other - one > 1]
-    assert line.gaps == tuple(at(minute) for gap in gaps for minute in gap)
-
-
-@given(
-    st.dictionaries(st.integers(0, 60), st.sampled_from([0.0, 15.0, 25.0, None])),
-    st.dictionaries(st.integers(0, 60), st.sampled_from([0.0, 1.0, None])),
-    st.sampled_from([None, 20, 45]),
-)
-def test_signs_never_make_anything_idle_that_was_not(cpu, requests, active):
-    world = Signed()
-    before = world.says()
-    world.cpu(*values(0.0, *cpu.items())).requests(*values(0.0, *requests.items()))
-    world.active_at = None if active is None else at(active)
-    found = world.says()
-    assert before == "Idle"
-    if found == "Idle":
-        assert not [minute for minute, value in cpu.items() if minute > 30 and (value or 0) > 20]
-        assert not [minute for minute, value in requests.items() if minute > 30 and value]
-        assert active is None or active <= 30
 
 
 def test_the_newest_sign_of_work_holds_until_the_next_is_due():

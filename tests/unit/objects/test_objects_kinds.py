@@ -21,6 +21,7 @@ from ebbtide.objects.views_job import decode_job
 from ebbtide.objects.views_kind import decoder
 from ebbtide.objects.views_pod import decode_pod
 from tests.kinds import BY_KIND, SAMPLES, Sample, template
+from tests.merge_patch import merged
 
 NOW = 1_795_365_436.0
 NOTE = Note(NOW, "Policy", "CostPolicy/batch", "GPUIdle")
@@ -49,19 +50,6 @@ def seen(document: Document, kind: str = "") -> Workload:
         found = decoder(known, known.resource.served_as(document["apiVersion"]))(raw)[1]
     assert found is not None
     return found
-
-
-def merged(document: Any, patch: Any) -> Any:
-    """RFC 7386, as the API server applies it."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(document) if isinstance(document, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(result.get(key), value)
-    return result
 
 
 def of(uid: str, kind: str, api_version: str, name: str = "above") -> Document:

@@ -5,12 +5,11 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ebbtide.api.labels import RESTORE
 from ebbtide.objects.levers.job import JOB
 from ebbtide.objects.levers.patches import Note, forget, is_ours, start, stop, without_our_fields
+from tests.merge_patch import merged
 
 NOTE = Note(1795365436.0, "Policy", "CostPolicy/batch", "GPUIdle")
 LEVER = JOB
@@ -35,19 +34,6 @@ def job(*, restore: Any = None, spec: Any = None, owners: Any = (), **status: An
     }
 
 
-def merged(document: Any, patch: Any) -> Any:
-    """RFC 7386."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(document) if isinstance(document, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(result.get(key), value)
-    return result
-
-
 def test_a_stop_is_one_patch_with_lever_original_and_version() -> None:
     step = stop(job(), LEVER, NOTE)
     written = json.loads(step.patch["metadata"]["annotations"].pop(RESTORE))
@@ -61,25 +47,6 @@ def test_stop_then_start_is_identity(spec: dict[str, Any]) -> None:
     stopped = merged(before, stop(copy.deepcopy(before), LEVER, NOTE).patch)
     assert stopped["spec"] == {**spec, "suspend": True}
     assert merged(stopped, start(stopped, LEVER, without_original=False).patch) == before
-
-
-@given(st.lists(st.sampled_from(["stop", "start", "human stops", "human starts", "human edits"]), max_size=12))
-def test_whatever_happens_in_between_a_restore_never_undoes_a_human(steps: list[str]) -> None:
-    document = job()
-    for number, step in enumerate(steps):
-        if step == "stop":
-            document = merged(document, stop(document, LEVER, NOTE).patch)
-        elif step == "start":
-            document = merged(document, start(document, LEVER, without_original=False).patch)
-        elif step == "human edits":
-            document["spec"]["parallelism"] = number
-        else:
-            document["spec"]["suspend"] = step == "human stops"
-        stored = document["metadata"]["annotations"].get(RESTORE)
-        if stored is not None:
-            assert json.loads(stored)["fields"] == [{"path": "/spec/suspend", "was": False, "set": True}]
-    edits = [number for number, step in enumerate(steps) if step == "human edits"]
-    assert document["spec"]["parallelism"] == (edits[-1] if edits else 3)
 
 
 def test_an_original_that_still_describes_the_object_is_never_overwritten() -> None:

@@ -1,6 +1,7 @@
 """Expositions scraped into the simulator's store, and a reader that watches it."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 
 from e2e.label_modes.cases import NAMESPACE, WHOLE, Engine, Scrape
 from ebbtide.core.evidence import EvidenceBook, Signal
@@ -17,13 +18,26 @@ INTERVAL = 30.0
 
 
 def scraped(scrape: Scrape) -> Iterator[tuple[str, dict[str, str], float]]:
-    """Name, final labels and value of each sample: labels of the target win, unless labels are honoured."""
-    target = {**scrape.target, "job": scrape.job, "instance": scrape.instance}
-    for line in scrape.text.splitlines():
+    """Name, final labels and value of each sample."""
+    return exposed(scrape.text, scrape.job, scrape.instance, scrape.target, honor=scrape.honor_labels)
+
+
+def exposed(
+    text: str, job: str, instance: str, target: Mapping[str, str], *, honor: bool
+) -> Iterator[tuple[str, dict[str, str], float]]:
+    """The same of a page: labels of the target win, unless labels are honoured."""
+    wins = {**target, "job": job, "instance": instance}
+    for line in text.splitlines():
         if not line.startswith("#"):
             series, value = line.rsplit(" ", 1)
-            name, exposed = parse_selector(series)
-            yield name, _merged(exposed, target, honor=scrape.honor_labels), float(value)
+            name, labels = _parsed(series)
+            yield name, _merged(labels, wins, honor=honor), float(value)
+
+
+@cache
+def _parsed(series: str) -> tuple[str, Mapping[str, str]]:
+    """Every scrape tells the same series."""
+    return parse_selector(series)
 
 
 def _merged(exposed: Mapping[str, str], target: Mapping[str, str], *, honor: bool) -> dict[str, str]:

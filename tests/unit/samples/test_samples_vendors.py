@@ -9,10 +9,9 @@ from ebbtide.core.evidence import EvidenceBook
 from ebbtide.core.signal import Signal
 from ebbtide.core.snapshot import ClusterState, MetricsHealth
 from ebbtide.samples.settings import ReadingSettings
-from ebbtide.sim.series_selector import parse_selector
 from ebbtide.sim.series_store import SeriesStore
 from ebbtide.sim.simulated_metrics import SimulatedMetrics
-from tests.unit.samples.samples_world import Hands, _merged
+from tests.unit.samples.samples_world import Hands, exposed
 
 INTERVAL = 30.0
 SCRAPES = SPAN_INTERVALS + 4
@@ -20,13 +19,9 @@ SCRAPES = SPAN_INTERVALS + 4
 
 def scrape(store: SeriesStore, cases: Iterable[Case], at: float) -> None:
     for case in cases:
-        target = {**case.target, "job": case.job, "instance": case.instance}
-        for line in case.text(at).splitlines():
-            if not line.startswith("#"):
-                series, value = line.rsplit(" ", 1)
-                name, exposed = parse_selector(series)
-                labels = _merged(exposed, target, honor=case.honor_labels)
-                store.track(name, labels).append(at, float(value))
+        page = exposed(case.text(at), case.job, case.instance, case.target, honor=case.honor_labels)
+        for name, labels, value in page:
+            store.track(name, labels).append(at, value)
 
 
 async def read(state: ClusterState, cases: Iterable[Case], scrapes: int = SCRAPES):

@@ -3,21 +3,11 @@
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ebbtide.sim.series_notation import MOST_VALUES, Mark, NotationError, parse_values
 from ebbtide.sim.series_selector import parse_selector
 
 GAP, STALE = Mark.Gap, Mark.Stale
-
-
-def outcome(parse, text: str):
-    """What was read, and what was refused; one of them is None."""
-    try:
-        return parse(text), None
-    except NotationError as error:
-        return None, error
 
 
 READ = {
@@ -82,15 +72,6 @@ def test_a_slip_of_the_finger_does_not_fill_the_memory(text):
         parse_values(text)
 
 
-@given(st.text(alphabet="0123456789x_+-. eENaInfstl#é{", max_size=30))
-def test_any_text_is_read_or_refused(text):
-    values, error = outcome(parse_values, text)
-    if error is None:
-        assert all(isinstance(value, float | Mark) for value in values)
-    else:
-        assert 1 <= error.position <= len(text)
-
-
 SELECTED = {
     "up": ("up", {}),
     "up{}": ("up", {}),
@@ -132,14 +113,3 @@ def test_what_is_no_series_is_refused_with_its_place(text, position, told):
     with pytest.raises(NotationError) as caught:
         parse_selector(text)
     assert (caught.value.position, told in str(caught.value)) == (position, True), str(caught.value)
-
-
-@given(st.text(alphabet="ab1_:{}=,\"'`\\nxu0é ", max_size=25))
-def test_any_selector_is_read_or_refused(text):
-    selected, error = outcome(parse_selector, text)
-    if error is None:
-        name, labels = selected
-        assert name
-        assert "" not in labels
-    else:
-        assert 1 <= error.position <= len(text) + 1

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,11 @@ import pytest
 
 from e2e.binaries.cache import binaries_dir
 from e2e.plane import Plane
+from e2e.plane.api import Api
 from e2e.plane.waiting import wait_until
 from e2e.requirements_guard import require
+from ebbtide.cluster import rbac
+from ebbtide.cluster.rbac import EDIT, READ
 
 pytestmark = pytest.mark.plane
 
@@ -115,6 +118,104 @@ def test_the_operator_may_do_its_work_and_nothing_else(installed: Plane) -> None
         ("create", "pods/exec"), ("patch", "trainingjobs.ebbtide.dev"), ("delete", "namespaces"),
     ):  # fmt: skip
         assert not may(installed, verb, resource, user, "-n", SYSTEM), f"{verb} {resource}"
+
+
+# -- the whole table of permissions -------------------------------------------------------------------------------
+
+Right = tuple[str, str, str, str]
+"""(group, resource with its subresource, name or nothing, verb)."""
+EVERYBODY = "authorization.k8s.io", "authentication.k8s.io"
+"""What every account may ask about itself."""
+REVIEWS = "/apis/authorization.k8s.io/v1"
+VERBS = (*READ, *EDIT)
+FOREIGN = (
+    ("", "secrets"), ("", "configmaps"), ("", "serviceaccounts"), ("", "serviceaccounts/token"), ("", "pods/exec"),
+    ("", "pods/eviction"), ("", "pods/log"), ("", "nodes/proxy"), ("", "events"), ("apps", "daemonsets"),
+    ("apps", "deployments/scale"), ("rbac.authorization.k8s.io", "clusterroles"),
+    ("rbac.authorization.k8s.io", "clusterrolebindings"), ("apiextensions.k8s.io", "customresourcedefinitions"),
+    ("admissionregistration.k8s.io", "mutatingadmissionpolicies"), ("*", "*"),
+)  # fmt: skip
+"""Resources of which the table grants nothing, or one verb only."""
+
+
+def of(*tables: Iterable[rbac.Permission]) -> set[Right]:
+    return {(row.group, row.resource, row.name, verb) for rows in tables for row in rows for verb in row.verbs}
+
+
+def granted(api: Api, namespace: str) -> set[Right]:
+    """What the API server says that an account may do there, besides asking about itself."""
+    body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": namespace}}
+    rules = api.post(f"{REVIEWS}/selfsubjectrulesreviews", body)["status"]["resourceRules"]
+    return {
+        (group, resource, name, verb)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for name in rule.get("resourceNames") or ("",)
+        for verb in rule["verbs"]
+        if group not in EVERYBODY
+    }
+
+
+def allowed(plane: Plane, right: Right, user: str, namespace: str = "") -> bool:
+    group, (resource, _, subresource), name, verb = right[0], right[1].partition("/"), right[2], right[3]
+    asked = {"group": group, "resource": resource, "subresource": subresource, "name": name, "verb": verb}
+    spec = {"user": user, "resourceAttributes": {**asked, "namespace": namespace}}
+    body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+    return bool(plane.api.post(f"{REVIEWS}/subjectaccessreviews", body)["status"]["allowed"])
+
+
+@pytest.fixture(scope="module")
+def account(installed: Plane) -> Iterator[Api]:
+    """The API server as the operator's ServiceAccount sees it."""
+    api = Api(installed.service_account_kubeconfig(SYSTEM, "ebbtide"), installed.layout.pki)
+    yield api
+    api.close()
+
+
+def test_the_chart_grants_exactly_the_table(account: Api) -> None:
+    everywhere = of(rbac.CLUSTER, *rbac.KINDS.values())
+    assert granted(account, "default") == everywhere
+    assert granted(account, SYSTEM) == everywhere | of(rbac.NAMESPACE)
+
+
+def test_each_row_is_allowed_and_every_other_verb_refused(installed: Plane) -> None:
+    user = f"system:serviceaccount:{SYSTEM}:ebbtide"
+    everywhere, here = of(rbac.CLUSTER, *rbac.KINDS.values()), of(rbac.NAMESPACE)
+    assert {right for right in everywhere if not allowed(installed, right, user)} == set()
+    assert {right for right in here if not allowed(installed, right, user, SYSTEM)} == set()
+    known = {(group, resource) for group, resource, _, _ in everywhere | here}
+    others = {(*one, "", verb) for one in (*known, *FOREIGN) for verb in (*VERBS, "*")} - everywhere
+    assert len(others) > len(everywhere)
+    assert {right for right in others if allowed(installed, right, user)} == set()
+    lease = ("coordination.k8s.io", "leases", "another", "patch")
+    assert not allowed(installed, lease, user, SYSTEM)
+    assert not any(allowed(installed, right, user, "default") for right in here)
+
+
+def test_values_of_the_chart_take_rights_away_and_add_those_on_pods(installed: Plane, account: Api) -> None:
+    values = ("kinds.deployment=false", "kinds.pyTorchJob=false", "attribution.writePods=true")
+    sets = [word for value in values for word in ("--set", value)]
+    without = [rows for kind, rows in rbac.KINDS.items() if kind not in {"deployment", "pyTorchJob"}]
+    installed.helm("upgrade", "ebbtide", str(CHART), "-n", SYSTEM, "--set", URL, *sets)
+    try:
+        want = of(rbac.CLUSTER, rbac.WRITE_PODS, *without)
+        wait_until(lambda: granted(account, "default") == want, "the authorizer to know the new rules", 20)
+    finally:
+        installed.helm("upgrade", "ebbtide", str(CHART), "-n", SYSTEM, "--set", URL)
+    everything = of(rbac.CLUSTER, *rbac.KINDS.values())
+    wait_until(lambda: granted(account, "default") == everything, "the authorizer to know the old rules", 20)
+
+
+@pytest.mark.parametrize(("role", "table"), [("ebbtide-view", rbac.VIEW), ("ebbtide-edit", rbac.EDITORS)])
+def test_the_roles_of_people_grant_exactly_their_tables(
+    installed: Plane, role: str, table: tuple[rbac.Permission, ...]
+) -> None:
+    installed.kubectl("create", "clusterrolebinding", f"only-{role}", f"--clusterrole={role}", f"--user=only-{role}")
+    api = Api(installed.user_kubeconfig(f"only-{role}"), installed.layout.pki)
+    wait_until(lambda: granted(api, "default"), "the binding to be known", 20)
+    assert granted(api, "default") == of(table)
+    api.close()
 
 
 def test_who_may_view_a_namespace_may_view_ours_in_it(installed: Plane) -> None:

@@ -11,7 +11,7 @@ from e2e.installation import Installation
 from e2e.operator_process import OperatorProcess
 from e2e.page import Page
 from e2e.parity.record import Course, logged
-from e2e.parity.transposed import Document, Happening, Transposed, begun
+from e2e.parity.transposed import Document, Happening, Transposed, again, begun
 
 Switch = Callable[[str, str], None]
 """Sets a fault to this state, for the scenario in this namespace."""
@@ -29,6 +29,11 @@ _SETTLE_SECONDS: Final = 2.0
 """Namespaces and policies are there this long before the work is."""
 _LATE_SECONDS: Final = 6.0
 """The plane is a few seconds behind the simulator, which needs no time for anything."""
+_TAKES: Final = 3
+_BEHIND_SECONDS: Final = 4.0
+"""More than this is not the plane's usual pace."""
+_HOLE_SECONDS: Final = 3.0
+"""Without a scrape for this long the operator sees a hole, and idle clocks begin anew."""
 _FAULTS_OF_ALL: Final = frozenset({"prometheus", "operator"})
 
 
@@ -52,16 +57,32 @@ class Player:
         self._switches = {**switches, "operator": self._switch_operator}
 
     def play(self, batch: Sequence[Transposed]) -> list[Course]:
-        """The course of each scenario, in order; takes as long as the longest of them."""
-        log = self._operator.component.log
-        begin = log.stat().st_size
+        """The course of each scenario, in order; takes as long as the longest of them.
+
+        A second of the plane is a minute of the files, so a machine that falls seconds behind plays another story than
+        theirs. Then it is played again, in other namespaces; the last of three times counts however it went.
+        """
+        for take in range(1, _TAKES + 1):
+            courses, stalled = self._play([again(it, take) for it in batch])
+            if not stalled:
+                break
+            print(f"take {take} of {len(batch)} scenarios: {stalled}", flush=True)
+        return courses
+
+    def _play(self, batch: Sequence[Transposed]) -> tuple[list[Course], str]:
+        """The courses, and how the machine fell behind the story; empty: it did not."""
+        log, began = self._operator.component.log, time.time()
+        begin, late = log.stat().st_size, [0.0]
         runs = self._begin(batch)
         due = sorted((turn for run in runs for turn in self._turns(run)), key=lambda it: it[0])
         for at, act in due:
             time.sleep(max(0.0, at - time.time()))
+            late.append(time.time() - at)
             act()
         time.sleep(_LATE_SECONDS)
-        return [self._course(run, log, begin) for run in runs]
+        courses = [self._course(run, log, begin) for run in runs]
+        late += [_began_late(run.scenario, course) for run, course in zip(runs, courses, strict=True)]
+        return courses, _stalled(max(late), self._it.prometheus.longest_silence(began))
 
     def _course(self, run: _Run, log: Path, begin: int) -> Course:
         name, seconds = run.scenario.name, run.scenario.seconds
@@ -133,6 +154,19 @@ class Player:
         else:
             body = {key: value for key, value in manifest.items() if key not in {"apiVersion", "kind"}}
             self._api.merge_patch(path, body)
+
+
+def _began_late(scenario: Transposed, course: Course) -> float:
+    """How long the first Job of a TrainingJob that is there from the start was waited for, in seconds."""
+    if not any(it["kind"] == "TrainingJob" for it in scenario.manifests):
+        return 0.0
+    return min((deed.at for deed in course.deeds if deed.action == "Create"), default=0.0)
+
+
+def _stalled(late: float, silent: float) -> str:
+    if late > _BEHIND_SECONDS:
+        return f"the machine was {late:.1f} s behind"
+    return f"nothing was scraped for {silent:.1f} s" if silent > _HOLE_SECONDS else ""
 
 
 def disturbs(scenario: Transposed) -> bool:

@@ -118,6 +118,11 @@ def _series(one: Document, allowed: Mapping[str, str], name: str) -> tuple[str, 
     return f"{metric}{{{shown}}}", values
 
 
+def again(scenario: Transposed, take: int) -> Transposed:
+    """The same for another take, in a namespace of its own."""
+    return scenario if take == 1 else transposed(scenario.file, f"{scenario.name}-{take}")
+
+
 def _unplayable(spec: Document) -> Iterator[str]:
     """What hangs on the file's own clock or on the simulator's knowledge of when work is done."""
     if spec["durationSeconds"] > LONGEST:

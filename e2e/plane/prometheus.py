@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import requests
@@ -102,6 +103,13 @@ class Prometheus:
         began = time.time()
         query = f'timestamp(up{{job="{JOB}"}} == 1) >= {began}'
         wait_until(lambda: self.query(query), "a scrape of the exporter by Prometheus", timeout_seconds)
+
+    def longest_silence(self, since: float) -> float:
+        """The longest time without a scrape of the exporter from that Unix time until now, in seconds."""
+        now = time.time()
+        rows = self.query(f'up{{job="{JOB}"}}[{int(now - since) + 1}s]')
+        scrapes = sorted(float(at) for row in rows for at, _ in row["values"] if float(at) >= since)
+        return max(later - earlier for earlier, later in pairwise([since, *scrapes, now]))
 
     def query(self, expression: str) -> list[Any]:
         """The result of an instant query. Raises PlaneError when Prometheus refuses it."""

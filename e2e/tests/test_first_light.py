@@ -134,6 +134,14 @@ class Light:
         bodies = [it.body for it in self.writes(name, where, verb="patch", succeeded=True)]
         return [body["spec"]["suspend"] for body in bodies if "suspend" in body.get("spec", {})]
 
+    def warned_at(self, name: str, *, before: AuditWrite) -> float:
+        """When the last warning was that the status told before a write."""
+        told = self.plane.audit().writes(
+            user=SERVICE_ACCOUNT, resource="trainingjobs", subresource="status", namespace=NS, name=name, succeeded=True
+        )
+        idle = [((it.body or {}).get("status") or {}).get("idle") or {} for it in told if it.at <= before.at]
+        return [moment(it["warnedAt"]) for it in idle if "warnedAt" in it][-1]
+
     def said(self, name: str, where: str = NS) -> list[tuple[str, str]]:
         """(action, reason) of the Events about a TrainingJob, in order."""
         return [(it["action"], it["reason"]) for it in self.it.events(name, where)]
@@ -266,7 +274,8 @@ def test_people_hear_of_the_warning_before_and_of_the_pause_after_it_happened(li
     assert "kubectl ebbtide keep trainingjob/gang -n vision --for 4h" in warned["note"]
     assert "it costs 27.52 USD an hour" in paused["note"]
     assert light.said("gang") == [("Create", "Running"), ("Warn", "GPUIdle"), ("Pause", "GPUIdle")]
-    assert moment(warned["eventTime"]) + WARN <= patch.received.timestamp() + 1
+    assert light.warned_at("gang", before=patch) + WARN <= patch.at.timestamp()
+    assert moment(warned["eventTime"]) < patch.received.timestamp()
     assert patch.at.timestamp() < moment(paused["eventTime"])
 
 

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from ebbtide.core.decision import Decision
 from ebbtide.core.workload import Attribution, HourlyCost, WorkloadKey
+from ebbtide.core.wrong_pause import ENDS, was_wrong
 from ebbtide.ports import OutcomeKind, TickReport
 
 WORKLOAD = ("namespace", "kind", "name")
@@ -41,6 +42,11 @@ class PrometheusTelemetry:
         self._attribution = self._gauge(
             "ebbtide_attribution_missing", "Workloads without an attribution key that their policy requires."
         )
+        self._wrong_pauses = Counter(
+            "ebbtide_wrong_pauses",
+            "Pauses for idleness that a person or a request ended within 30 minutes.",
+            registry=self.registry,
+        )
         self._status_writes = Counter(
             "ebbtide_status_writes", "Status writes that the API server accepted.", registry=self.registry
         )
@@ -62,6 +68,7 @@ class PrometheusTelemetry:
                 continue
             mode = "Observe" if action.observed else "Enforce"
             self._actions.labels(str(action.verb), str(action.reason), mode, str(outcome.kind)).inc()
+        self._wrong_pauses.inc(sum(_ended_wrong_pauses(report)))
         self._breaker.set(report.plan.fleet.breaker_open)
         self._up.set(report.metrics.up)
         self._empty.inc(report.metrics.empty)
@@ -82,6 +89,14 @@ class PrometheusTelemetry:
     def _histogram(self, name: str, text: str) -> Histogram:
         buckets = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
         return Histogram(name, text, buckets=buckets, registry=self.registry)
+
+
+def _ended_wrong_pauses(report: TickReport) -> Iterator[bool]:
+    """For each accepted end of a pause whether it was wrong."""
+    ends = {it.workload: it for it, outcome in report.outcomes if it.verb in ENDS and outcome.kind is OutcomeKind.Done}
+    for decision in report.plan.decisions if ends else ():
+        if decision.workload in ends:
+            yield was_wrong(decision.ruled.situation, ends[decision.workload])
 
 
 class Shown(NamedTuple):

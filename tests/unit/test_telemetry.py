@@ -10,13 +10,14 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ebbtide.core.decision import Action, Verb
+from ebbtide.core.memory import Memory
 from ebbtide.core.plan import plan
 from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import ClusterState, MetricsHealth
 from ebbtide.core.workload import Attribution, Breaker, Intent, WorkloadKey
 from ebbtide.ports import Outcome, OutcomeKind, TickReport
 from ebbtide.telemetry import PrometheusTelemetry
-from tests.builders import NOW, catalog, healthy, policy, snapshot, state, workload
+from tests.builders import NOW, catalog, healthy, pause_record, policy, snapshot, state, workload
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 ROW = re.compile(r"^\| `(ebbtide_\w+)` \| (\w+) \|([^|]*)\| (.*) \|$", re.MULTILINE)
@@ -117,6 +118,29 @@ def test_what_is_unpriced_has_no_price_and_its_nodes_are_counted_once() -> None:
 def test_actions_are_counted_by_mode_and_result(action: Action, outcome: Outcome, labels: dict[str, str]) -> None:
     series = exposed(report(state(), (action, outcome)), report(state(), (action, outcome)))
     assert value(series, "ebbtide_actions_total", action="Pause", reason="GPUIdle", **labels) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "end", "outcome", "wrong"),
+    [
+        ({}, {}, DONE, 1),
+        ({}, {"verb": Verb.Forget}, DONE, 1),
+        ({}, {"reason": Reason.Woken}, DONE, 1),
+        ({}, {"reason": Reason.PolicyRemoved}, DONE, 0),
+        ({}, {}, Outcome(OutcomeKind.Failed, "no"), 0),
+        ({"since": NOW - 1801}, {}, DONE, 0),
+        ({"by": "User", "reason": "PausedByUser"}, {}, DONE, 0),
+        ({"ended_at": NOW - 60}, {}, DONE, 0),
+    ],
+    ids=["a person", "at the lever", "a request", "policy gone", "refused", "later", "a human's pause", "ended before"],
+)
+def test_a_pause_that_was_wanted_back_at_once_was_wrong(
+    changes: dict[str, Any], end: dict[str, Any], outcome: Outcome, wrong: int
+) -> None:
+    pause = pause_record(**{"since": NOW - 1800, **changes})
+    resume = replace(PAUSE, **{"verb": Verb.Resume, "reason": Reason.ResumedByUser, **end})
+    series = exposed(report(state(workload(memory=Memory(pause=pause))), (resume, outcome)))
+    assert value(series, "ebbtide_wrong_pauses_total") == wrong
 
 
 def test_what_was_so_already_is_no_action() -> None:

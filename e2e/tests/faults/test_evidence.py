@@ -24,7 +24,7 @@ SPOILT: Final = {
     "silent": ("Unknown", "StaleMetrics"),
     "gang": ("Active", "GPUActive"),
 }
-PATIENT: Final = {"afterSeconds": 16, "warnSeconds": 8, "graceSeconds": 2, "neverUsedAfterSeconds": 16}
+PATIENT: Final = {"afterSeconds": 22, "warnSeconds": 14, "graceSeconds": 2, "neverUsedAfterSeconds": 22}
 """Readings count as frozen after three seconds of the same energy: the warning must leave time for that."""
 
 

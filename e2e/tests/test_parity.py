@@ -22,6 +22,9 @@ LEAST: Final = 20
 UNLIMITED: Final = {"idlePausesPerHour": 0, "pausedPercentPerHour": 0, "idleShareJumpPercent": 0}
 """Every scenario has a fleet of its own; on the plane they share one, so its limits are off."""
 
+MANY: Final = 100
+"""Writes a second: all stories begin at once, and the usual twenty would hold the last ones up."""
+
 
 def played() -> dict[str, Transposed]:
     """Every file that the plane can play, by the name of its namespace there."""
@@ -53,7 +56,13 @@ def page() -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def courses(install: Callable[..., Installation], page: Page) -> dict[str, tuple[Course, Course]]:
     """By scenario: what the simulator says, and what happened on the plane."""
-    values = {"enforcement": {"enabled": True}, "safety": UNLIMITED, **ALONE, "metrics": {"allowed": allowed()}}
+    values = {
+        "enforcement": {"enabled": True},
+        "safety": UNLIMITED,
+        **ALONE,
+        "metrics": {"allowed": allowed()},
+        "writesPerSecond": MANY,
+    }
     it = install(values=values, nodes=8)
     it.prometheus.stop()
     it.prometheus.configure(it.plane.exporter.address, others=[page.address])

@@ -59,7 +59,7 @@ demo-down: setup ## Stop what the demo left running
 
 # -- check it ------------------------------------------------------------------------------------------------------
 
-FAST_TESTS := tests/unit tests/golden
+FAST_TESTS := tests/golden tests/unit
 CHECKS := ruff format mypy imports tests
 
 # One line a check; the output of one that failed is shown whole.
@@ -89,7 +89,7 @@ check-mypy:
 check-imports:
 	$(call checked,imports,$(VENV)/bin/lint-imports)
 check-tests:
-	$(call checked,tests,$(PY) -m pytest -q -n $(JOBS) $(FAST_TESTS))
+	$(call checked,tests,$(PY) -m pytest -q -n $(JOBS) --dist loadfile $(FAST_TESTS))
 
 .PHONY: test
 test: setup binaries check-static ## Run every test, those on the real control plane included

@@ -27,6 +27,7 @@ from ebbtide.core.settings import Settings
 from ebbtide.core.snapshot import ClusterState, MetricsHealth, Snapshot
 from ebbtide.core.status import REFRESH_SECONDS, Outline, fingerprint, is_borne_out, workload_status
 from ebbtide.core.tidings import Patience
+from ebbtide.core.unsaid import unsaid
 from ebbtide.core.workload import Instant
 from ebbtide.ports import (
     Clock,
@@ -140,6 +141,7 @@ class Engine:
         self._patience = Patience()
         self._settled: dict[str, Told] = {}
         self._object_writes: dict[str, Instant] = {}
+        self._has_taken_over = False
         self.last_tick_at: Instant | None = None
 
     def wake(self) -> None:
@@ -168,7 +170,9 @@ class Engine:
         self._memo = planned.memo
         decided = perf_counter()
         self._remember_share(planned)
-        acted, writes = await self._act(planned, state) if self._leadership.may_write() else ([], 0)
+        acts = self._leadership.may_write()
+        acted, writes = await self._act(planned, state) if acts else ([], 0)
+        self._has_taken_over = acts
         self.last_tick_at = self._clock.now()
         return self._report(planned, acted, writes, health, (started, decide_started, decided))
 
@@ -183,6 +187,8 @@ class Engine:
 
     async def _act(self, planned: Plan, state: ClusterState) -> tuple[list[Acted], int]:
         """Actions first, then what people are told about them."""
+        if not self._has_taken_over:
+            await _bounded(self._say(each, unsaid(each)) for each in planned.decisions)
         await self._open_breaker(planned.fleet)
         self._patience.look(planned.decisions, planned.now)
         acted = await _bounded(self._execute_all(decision) for decision in planned.decisions if decision.actions)
@@ -300,12 +306,17 @@ class Engine:
 
     async def _publish(self, acted: Acted, *, told: bool) -> None:
         """Events about the workload itself."""
-        done = [it for it, how in acted.outcomes if how.kind is OutcomeKind.Done and _is_told(it)]
-        for action in done:
-            await self._cluster.publish(_event(action, acted.decision.ruled.situation.workload.uid))
+        done = [(it, how.at) for it, how in acted.outcomes if how.kind is OutcomeKind.Done and _is_told(it)]
+        for action, at in done:
+            await self._say(acted.decision, (action, at))
         if self._notifier is not None and (done or told):
-            for notice in notices(acted.decision, frozenset(action.verb for action in done), told=told):
+            for notice in notices(acted.decision, frozenset(action.verb for action, _ in done), told=told):
                 self._notifier.notify(notice)
+
+    async def _say(self, decision: Decision, news: tuple[Action, Instant | None] | None) -> None:
+        """One Event, if there is one to tell."""
+        if news is not None:
+            await self._cluster.publish(_event(*news, decision.ruled.situation.workload.uid))
 
     async def _write_objects(self, planned: Plan, state: ClusterState) -> int:
         """Status of policies and catalogs; counts at most once a minute, a changed acceptance at once.
@@ -390,10 +401,12 @@ def _told_before(decision: Decision, action: Action) -> bool:
     return planned_since(memory, decision.judgement, action.verb, action.reason, announces=announces) is not None
 
 
-def _event(action: Action, uid: str) -> EventNote:
+def _event(action: Action, at: Instant | None, uid: str) -> EventNote:
+    """`at`: when the object says that it was done."""
     alarming = action.verb in WARNING_VERBS or (action.verb is Verb.Notify and action.reason not in GOOD_NEWS)
     kind = "Warning" if alarming and action.by == "Policy" and action.reason is not Reason.PausedDuring else "Normal"
-    return EventNote(action.workload, uid, kind, str(action.reason), str(action.verb), action.message)
+    identity = "" if at is None else f"{at:.0f}"
+    return EventNote(action.workload, uid, kind, str(action.reason), str(action.verb), action.message, identity)
 
 
 def _log_action(action: Action, outcome: Outcome) -> None:

@@ -172,7 +172,7 @@ class FakeCluster:
             self._apply(self.jobs[action.workload.name], action)
         if self.crash_after == action.verb:
             raise KilledError
-        return answer
+        return replace(answer, at=self.clock.time) if action.verb is Verb.Pause else answer
 
     async def write_status(self, write: StatusWrite) -> Outcome:
         answer = self.answers("status")
@@ -186,6 +186,10 @@ class FakeCluster:
         return DONE
 
     async def publish(self, note: EventNote) -> Outcome:
+        if self.crash_after == "status":
+            raise KilledError
+        if note.identity and any((it.uid, it.identity) == (note.uid, note.identity) for it in self.events):
+            return Outcome(OutcomeKind.Unchanged)
         self.events.append(note)
         return DONE
 

@@ -18,7 +18,7 @@ def summary(outcome: Outcome) -> str:
     return (
         f"{len(outcome.kills)} kills, {len(aimed)} of them aimed by write number ({hit} at that very write); "
         f"{outcome.inside} fell inside a pause. {len(outcome.pauses)} workloads: one suspending PATCH each, "
-        f"originals intact, all resumed; {outcome.unsaid} Events lost with their process."
+        f"originals intact, all resumed; {outcome.unsaid} of their Events lost."
     )
 
 

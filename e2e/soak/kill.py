@@ -64,7 +64,7 @@ class Outcome:
 
     @property
     def unsaid(self) -> int:
-        """Pauses whose Event was lost with the process: between the status and the Event."""
+        """Pauses whose Event nobody sent."""
         return sum(pause.said is None for pause in self.pauses)
 
 

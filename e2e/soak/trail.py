@@ -14,7 +14,7 @@ class Trail:
     told: int | None = None
     """The status."""
     said: int | None = None
-    """The Event: the last write. Nobody else sends it when the process that told it is killed before."""
+    """The Event: the last write; the next process to act sends it where the one that paused was killed before."""
 
     def is_open_after(self, process: int) -> bool:
         """Was the pause begun and not finished when that process ended?"""

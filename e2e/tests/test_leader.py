@@ -96,7 +96,7 @@ def test_the_leader_is_killed_ten_times_and_every_job_is_paused_once(pair: Repli
     assert len({who for _, who in pair.handovers()}) >= KILLS + 1
     assert pair.strays() == []
     events = (one for name in jobs for one in pair.installation.events(name, WORK) if one["action"] == "Pause")
-    assert set(Counter(one["regarding"]["name"] for one in events).values()) <= {1}
+    assert Counter(one["regarding"]["name"] for one in events) == dict.fromkeys(jobs, 1)
 
 
 def test_a_leader_that_is_told_to_stop_hands_over_at_once_and_a_quiet_fleet_hears_nothing(pair: Replicas) -> None:
@@ -111,8 +111,10 @@ def test_a_leader_that_is_told_to_stop_hands_over_at_once_and_a_quiet_fleet_hear
     released = max(at for who, at in by if who == old)
     taken = min(at for who, at in by if who == new)
     assert 0 <= taken - released < 2.0
-    # What is left are the policy's counts, which the old leader would have written within a minute.
-    assert [one for one in pair.writes(mark) if one.resource != "costpolicies"] == []
+    # What is left are the policy's counts, which the old leader would have written within a minute, and Events of late
+    # pauses, which are there already.
+    written = [one for one in pair.writes(mark) if one.resource != "costpolicies"]
+    assert [one for one in written if (one.resource, one.code) != ("events", 409)] == []
     leader.start().wait_ready()
 
 

@@ -35,6 +35,8 @@ class Outcome:
     message: str = ""
     version: str = ""
     """Of the object as the write left it, where that is of use."""
+    at: Instant | None = None
+    """When the object itself says that it was done; None: it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class EventNote:
     reason: str
     action: str
     message: str
+    identity: str = ""
+    """What of this object it tells: two that say the same of it become one. Empty: each is its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def _figures(outcome: Outcome) -> list[Figure]:
         Figure("kills", str(len(outcome.kills))),
         Figure("aimed by write number / of these at that very write", f"{len(aimed)} / {hit}"),
         Figure("kills inside a pause", str(outcome.inside)),
-        Figure("pauses that lost their Event with the process", str(outcome.unsaid)),
+        Figure("pauses whose Event nobody sent", str(outcome.unsaid), "0", outcome.unsaid == 0),
         Figure(
             "workloads paused by one PATCH, original intact, resumed by one", str(pauses), str(KILLS), pauses == KILLS
         ),

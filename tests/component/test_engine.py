@@ -11,7 +11,7 @@ from ebbtide.core.decision import Verb
 from ebbtide.core.settings import Safety
 from ebbtide.core.snapshot import Policy
 from ebbtide.core.status import workload_status
-from ebbtide.core.workload import Breaker, Checkpoint, Namespace
+from ebbtide.core.workload import Breaker, Checkpoint, Intent, Namespace
 from ebbtide.engine import statuses
 from ebbtide.engine.turns import CONCURRENT_WRITES
 from ebbtide.ports import Outcome, OutcomeKind
@@ -686,6 +686,56 @@ class TestCrashes:
         await world.run_for(HOUR)
         assert len(world.cluster.done(Verb.Pause)) == 1
         assert world.cluster.jobs["resnet"].workload.target.restore == original
+
+    @pytest.mark.parametrize(
+        ("last", "said"),
+        [("Pause", "; its numbers went with the process that was killed"), ("status", "idle since ")],
+        ids=["before its status", "after its status"],
+    )
+    async def test_a_pause_that_was_not_told_is_told_once_by_the_next(self, last: str, said: str) -> None:
+        world = idle_world()
+        await world.run_until(lambda: bool(world.told("Warn")), within=LONG)
+        world.cluster.crash_after = last
+        with pytest.raises(KilledError):
+            await world.run_for(LONG)
+        assert world.is_paused()
+        assert world.told("Pause") == []
+        world.cluster.crash_after = ""
+        for _ in range(3):
+            world.restart()
+            await world.tick()
+        assert world.told("Pause") == ["GPUNeverUsed"]
+        assert said in world.cluster.events[-1].message
+
+    @pytest.mark.parametrize(("later", "told"), [(540.0, 1), (660.0, 0)])
+    async def test_only_what_is_news_is_told_late(self, later: float, told: int) -> None:
+        world = idle_world()
+        world.cluster.crash_after = "Pause"
+        with pytest.raises(KilledError):
+            await world.run_for(LONG)
+        world.cluster.crash_after = ""
+        world.restart()
+        await world.tick(later)
+        assert len(world.told("Pause")) == told
+
+    async def test_what_was_told_is_not_told_again_by_a_new_process_or_another_leader(self) -> None:
+        world = await paused_world()
+        world.restart()
+        await world.tick()
+        world.leadership.leads = False
+        await world.tick()
+        world.leadership.leads = True
+        await world.tick()
+        assert world.told("Pause") == ["GPUNeverUsed"]
+
+    async def test_a_job_that_was_created_suspended_was_never_paused(self) -> None:
+        world = World()
+        world.cluster.add(running=False, intent=Intent(override="Paused"))
+        await world.tick()
+        assert world.is_paused()
+        world.restart()
+        await world.tick()
+        assert "Pause" not in {note.action for note in world.cluster.events}
 
     async def test_killed_before_the_pause(self) -> None:
         world = idle_world()

@@ -20,3 +20,4 @@ def test_ten_kills_leave_one_pause_with_its_original_each_and_all_work_runs_agai
     print(summary(outcome))
     assert len(outcome.kills) == len(outcome.pauses) == KILLS
     assert outcome.inside >= 1, outcome
+    assert outcome.unsaid == 0, outcome

@@ -4,10 +4,12 @@ from typing import Final
 
 import structlog
 
-from ebbtide.core.decision import HOUSEKEEPING, Action, Verb
+from ebbtide.core.decision import HOUSEKEEPING, Action, Decision, Verb
 from ebbtide.core.notice import notices
 from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import MetricsHealth
+from ebbtide.core.unsaid import unsaid
+from ebbtide.core.workload import Instant
 from ebbtide.engine.acted import Acted
 from ebbtide.engine.statuses import Statuses
 from ebbtide.ports import Cluster, EventNote, Notifier, OutcomeKind
@@ -42,14 +44,23 @@ class Herald:
         await self._publish(acted, told=outcome.kind is OutcomeKind.Done)
         return outcome.kind is OutcomeKind.Done
 
+    async def tell_unsaid(self, decision: Decision) -> None:
+        """A pause that the process before this one made and could not tell; twice is once."""
+        if news := unsaid(decision):
+            await self._say(decision, *news)
+
     async def _publish(self, acted: Acted, *, told: bool) -> None:
         """Events about the workload itself."""
-        done = [it for it, how in acted.outcomes if how.kind is OutcomeKind.Done and _is_told(it)]
-        for action in done:
-            await self._cluster.publish(_event(action, acted.decision.ruled.situation.workload.uid))
+        done = [(it, how.at) for it, how in acted.outcomes if how.kind is OutcomeKind.Done and _is_told(it)]
+        for action, at in done:
+            await self._say(acted.decision, action, at)
         if self._notifier is not None and (done or told):
-            for notice in notices(acted.decision, frozenset(action.verb for action in done), told=told):
+            for notice in notices(acted.decision, frozenset(action.verb for action, _ in done), told=told):
                 self._notifier.notify(notice)
+
+    async def _say(self, decision: Decision, action: Action, at: Instant | None) -> None:
+        """One Event."""
+        await self._cluster.publish(_event(action, at, decision.ruled.situation.workload.uid))
 
 
 def _is_told(action: Action) -> bool:
@@ -57,7 +68,9 @@ def _is_told(action: Action) -> bool:
     return action.verb not in HOUSEKEEPING or action.reason is Reason.ConflictingController
 
 
-def _event(action: Action, uid: str) -> EventNote:
+def _event(action: Action, at: Instant | None, uid: str) -> EventNote:
+    """`at`: when the object says that it was done."""
     alarming = action.verb in _WARNING_VERBS or (action.verb is Verb.Notify and action.reason not in _GOOD_NEWS)
     kind = "Warning" if alarming and action.by == "Policy" and action.reason is not Reason.PausedDuring else "Normal"
-    return EventNote(action.workload, uid, kind, str(action.reason), str(action.verb), action.message)
+    identity = "" if at is None else f"{at:.0f}"
+    return EventNote(action.workload, uid, kind, str(action.reason), str(action.verb), action.message, identity)

@@ -59,6 +59,7 @@ class Engine:
         self._memo: Memo | None = None
         self._wakeup = wakeup or asyncio.Event()
         self._shares: deque[tuple[Instant, float]] = deque()
+        self._has_taken_over = False
         self.last_tick_at: Instant | None = None
 
     def wake(self) -> None:
@@ -86,7 +87,9 @@ class Engine:
         self._memo = planned.memo
         decided = perf_counter()
         self._remember_share(planned)
-        acted, writes = await self._act(planned, state, health) if self._leadership.may_write() else ([], 0)
+        acts = self._leadership.may_write()
+        acted, writes = await self._act(planned, state, health) if acts else ([], 0)
+        self._has_taken_over = acts
         self.last_tick_at = self._clock.now()
         return self._report(planned, acted, writes, health, (started, decide_started, decided))
 
@@ -101,6 +104,8 @@ class Engine:
 
     async def _act(self, planned: Plan, state: ClusterState, health: MetricsHealth) -> tuple[list[Acted], int]:
         """Actions first, then what people are told about them."""
+        if not self._has_taken_over:
+            await in_turns(self._herald.tell_unsaid(each) for each in planned.decisions)
         await self._execution.open_breaker(planned.fleet)
         self._execution.look(planned.decisions, planned.now)
         acted = await in_turns(self._execution.of(it, health) for it in planned.decisions if it.actions)

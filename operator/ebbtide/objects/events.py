@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any, Final
 
 from ebbtide.core.workload import Instant
@@ -40,14 +41,14 @@ def _key(note: EventNote) -> tuple[str, str, str]:
 
 
 def event(note: EventNote, now: Instant, instance: str) -> dict[str, Any]:
-    """An events.k8s.io/v1 Event. The name is unique per object and microsecond, as client-go makes it."""
+    """An events.k8s.io/v1 Event. The name is that of what it tells, else unique per object and microsecond."""
     namespace = note.workload.namespace or CLUSTER_SCOPED_NAMESPACE
     moment = datetime.fromtimestamp(now, UTC)
     resource = resource_of(note.workload.kind)
     return {
         "apiVersion": EVENTS.api_version,
         "kind": EVENTS.kind,
-        "metadata": {"name": f"{note.workload.name}.{int(now * 1e6):x}", "namespace": namespace},
+        "metadata": {"name": f"{note.workload.name}.{_mark(note, now)}", "namespace": namespace},
         "eventTime": moment.isoformat(timespec="microseconds").replace("+00:00", "Z"),
         "type": note.type,
         "reason": note.reason,
@@ -63,6 +64,12 @@ def event(note: EventNote, now: Instant, instance: str) -> dict[str, Any]:
         "reportingController": CONTROLLER,
         "reportingInstance": instance,
     }
+
+
+def _mark(note: EventNote, now: Instant) -> str:
+    if not note.identity:
+        return f"{int(now * 1e6):x}"
+    return blake2b(f"{note.uid}/{note.identity}".encode(), digest_size=8).hexdigest()
 
 
 def _shortened(text: str) -> str:

@@ -114,15 +114,20 @@ class Executor:
         return await self._guarded(send)
 
     async def publish(self, note: EventNote) -> Outcome:
-        """An Event; what was said within two minutes is not said again."""
+        """An Event; what was said within two minutes, or by whoever did it, is not said again."""
         if self._repeats.is_repeat(note):
             return outcomes.unchanged("said within the last two minutes")
         body = event(note, self._clock(), self._instance)
 
         async def send() -> Outcome:
-            await self._gate.send(
-                lambda: self._client.create(EVENTS, body["metadata"]["namespace"], body, manager=MANAGER)
-            )
+            try:
+                await self._gate.send(
+                    lambda: self._client.create(EVENTS, body["metadata"]["namespace"], body, manager=MANAGER)
+                )
+            except ApiError as error:
+                if not (note.identity and error.already_exists):
+                    raise
+                return outcomes.unchanged("who did it has said so")
             self._repeats.remember(note)
             return outcomes.DONE
 
@@ -190,7 +195,7 @@ class Executor:
         if not planned.patch:
             return (outcomes.rejected if planned.refused else outcomes.unchanged)(planned.message)
         version = await self._patching.move(resource, document, planned)
-        return Outcome(OutcomeKind.Done, planned.message, version)
+        return Outcome(OutcomeKind.Done, planned.message, version, planned.at)
 
     async def _keep_house(self, action: Action, workload: Workload) -> Outcome:
         if action.verb is Verb.Label:

@@ -14,6 +14,7 @@ from ebbtide.core.reason import Reason
 from ebbtide.core.workload import Workload, WorkloadKey
 from ebbtide.objects.executor import Executor
 from ebbtide.objects.views_job import decode_job
+from ebbtide.objects.views_meta import rfc3339
 from ebbtide.objects.views_training_job import decode_training_job
 from ebbtide.objects.writing import CrashPoint, Gate, NotLeaderError, TokenBucket
 from ebbtide.ports import EventNote, OutcomeKind, StatusWrite
@@ -131,9 +132,11 @@ async def test_a_pause_is_exactly_one_write(tmp_path: Path) -> None:
     stand_in.answer(200, job(), when=of_job)
     stand_in.answer(200, job("8", suspend=True))
     async with executing(stand_in, tmp_path) as executor:
-        assert (await executor.execute(action(Verb.Pause), workload(job()))).kind is OutcomeKind.Done
-        assert executor.writes == 1
+        outcome = await executor.execute(action(Verb.Pause), workload(job()))
+        assert (outcome.kind, executor.writes) == (OutcomeKind.Done, 1)
     (patch,) = writes(stand_in)
+    stored = json.loads(patch.body["metadata"]["annotations"]["ebbtide.dev/restore"])
+    assert rfc3339(outcome.at or 0) == stored["at"], "by which its Event is named"
     assert patch.query == {"fieldManager": "ebbtide"}
     assert patch.body["spec"] == {"suspend": True}
     assert patch.body["metadata"]["resourceVersion"] == "7"
@@ -328,6 +331,22 @@ async def test_an_event_is_said_once_and_again_after_it_failed(tmp_path: Path) -
     assert body["regarding"]["apiVersion"] == "ebbtide.dev/v1alpha1"
     assert len(body["note"].encode()) <= 1024
     assert body["note"].endswith("…")
+
+
+async def test_two_processes_that_tell_the_same_of_an_object_give_one_event(tmp_path: Path) -> None:
+    note = EventNote(KEY, "tj", "Warning", "GPUIdle", "Pause", "paused", identity="1763829436")
+    stand_in = StandIn()
+    stand_in.answer(201, {})
+    stand_in.refuse(409, "AlreadyExists", "there is one")
+    stand_in.answer(201, {})
+    kinds = []
+    for one in (note, replace(note, message="in other words"), replace(note, identity="1763829437")):
+        async with executing(stand_in, tmp_path) as executor:
+            kinds.append((await executor.publish(one)).kind)
+    assert kinds == [OutcomeKind.Done, OutcomeKind.Unchanged, OutcomeKind.Done]
+    names = [write.body["metadata"]["name"] for write in writes(stand_in)]
+    assert names[0] == names[1] != names[2]
+    assert all(name.startswith(f"{KEY.name}.") for name in names)
 
 
 # -- the gate -------------------------------------------------------------------------------------------------------

@@ -33,6 +33,8 @@ class Step:
     patch: dict[str, Any] = field(default_factory=dict)
     message: str = ""
     refused: bool = False
+    at: Instant | None = None
+    """The time that the restore annotation of this patch bears."""
 
 
 def stop(document: Mapping[str, Any], lever: Lever, note: Note) -> Step:
@@ -48,7 +50,8 @@ def stop(document: Mapping[str, Any], lever: Lever, note: Note) -> Step:
         return Step(message="is stopped already")
     if stored is None or not _in_force(document, stored):
         # One that no field bears out any more is older than what the object is now: its owner changed it since.
-        return Step(_patch(document, [*moves, (_ANNOTATION, restore.write(_original(document, moves, note)))]))
+        original = restore.write(_original(document, moves, note))
+        return Step(_patch(document, [*moves, (_ANNOTATION, original)]), at=float(int(note.at)))
     if not {path for path, _ in moves} <= {one.path for one in stored.fields}:
         return Step(message=f"{RESTORE} holds the originals of other fields: left as it is", refused=True)
     return Step(_patch(document, moves))

@@ -1,0 +1,55 @@
+"""Pauses that the process which made them could not tell, because it was killed before: the next one to act tells them.
+
+The object itself says that it was paused, when and why. An Event is named after that, so that it is there once whoever
+tells it.
+"""
+
+from typing import Final
+
+from ebbtide.core.decision import Action, Actor, Decision, Verb
+from ebbtide.core.ruling import known_reason
+from ebbtide.core.timestamps import stamp
+from ebbtide.core.workload import Instant, PauseRecord, Restore
+
+LATE_SECONDS: Final = 600.0
+"""A pause that is older is no news; status and condition tell it."""
+_CREATED_SECONDS: Final = 1.0
+"""A Job that is created suspended bears an original from its first moment: that is no pause."""
+_SAME_SECONDS: Final = 60.0
+"""From the decision that status remembers to the patch that the object remembers."""
+
+
+def unsaid(decision: Decision) -> tuple[Action, Instant] | None:
+    """A pause of the last minutes that is in force, and when it was made."""
+    situation = decision.ruled.situation
+    target = situation.target
+    restore = target.restore if target is not None and situation.paused_by_us else None
+    if target is None or restore is None or restore.at <= target.created_at + _CREATED_SECONDS:
+        return None
+    if not situation.now - LATE_SECONDS < restore.at or restore.by not in set(Actor):
+        return None
+    said = _message(restore, situation.workload.memory.pause)
+    action = Action(
+        Verb.Pause,
+        decision.workload,
+        known_reason(restore.reason),
+        said,
+        by=Actor(restore.by),
+        policy=restore.policy,
+    )
+    return action, restore.at
+
+
+def _message(restore: Restore, known: PauseRecord | None) -> str:
+    """As status tells it, if that was still written."""
+    if (
+        known is not None
+        and known.message
+        and known.ended_at is None
+        and 0 <= restore.at + 1 - known.since < _SAME_SECONDS
+    ):
+        return known.message
+    by = restore.policy or restore.by
+    return (
+        f"paused at {stamp(restore.at)} by {by} ({restore.reason}); its numbers went with the process that was killed"
+    )

@@ -12,6 +12,7 @@ from e2e.operator_process import OperatorProcess
 from e2e.page import Page
 from e2e.parity.record import Course, logged
 from e2e.parity.transposed import Document, Happening, Transposed, again, begun
+from e2e.plane.waiting import wait_until
 
 Switch = Callable[[str, str], None]
 """Sets a fault to this state, for the scenario in this namespace."""
@@ -34,6 +35,7 @@ _BEHIND_SECONDS: Final = 4.0
 """More than this is not the plane's usual pace."""
 _HOLE_SECONDS: Final = 3.0
 """Without a scrape for this long the operator sees a hole, and idle clocks begin anew."""
+_CLEAR_SECONDS: Final = 60.0
 _FAULTS_OF_ALL: Final = frozenset({"prometheus", "operator"})
 
 
@@ -63,10 +65,12 @@ class Player:
         theirs. Then it is played again, in other namespaces; the last of three times counts however it went.
         """
         for take in range(1, _TAKES + 1):
-            courses, stalled = self._play([again(it, take) for it in batch])
+            cast = [again(it, take) for it in batch]
+            courses, stalled = self._play(cast)
             if not stalled:
                 break
             print(f"take {take} of {len(batch)} scenarios: {stalled}", flush=True)
+            self._clear(cast)
         return courses
 
     def _play(self, batch: Sequence[Transposed]) -> tuple[list[Course], str]:
@@ -83,6 +87,17 @@ class Player:
         courses = [self._course(run, log, begin) for run in runs]
         late += [_began_late(run.scenario, course) for run, course in zip(runs, courses, strict=True)]
         return courses, _stalled(max(late), self._it.prometheus.longest_silence(began))
+
+    def _clear(self, cast: Sequence[Transposed]) -> None:
+        """Give their devices back."""
+        names = {scenario.name for scenario in cast}
+        for name in names:
+            self._api.delete(f"/api/v1/namespaces/{name}")
+        wait_until(
+            lambda: not any(pod["metadata"]["namespace"] in names for pod in self._api.items("/api/v1/pods")),
+            "an end of the pods of the last take",
+            _CLEAR_SECONDS,
+        )
 
     def _course(self, run: _Run, log: Path, begin: int) -> Course:
         name, seconds = run.scenario.name, run.scenario.seconds

@@ -404,7 +404,7 @@ def test_a_recorded_pod_arrives_in_prometheus_as_it_was_recorded_and_is_judged_b
     for device in devices:
         duty, held = stored["DCGM_FI_DEV_GPU_UTIL", device], stored["DCGM_FI_DEV_FB_USED", device]
         seen = [(at, percent, mib) for (at, percent), (_, mib) in zip(duty, held, strict=True) if mib != BEFORE_RUNNING]
-        assert len(seen) > 15
+        assert len(seen) >= AFTER  # one a second, and it was idle for so long
         assert not [it for it in seen if not recorded_then(recorded, it[0] - light.replay_began, it[1], it[2])]
         busy += [at for at, percent, _ in seen if percent > 5]
     assert moment(pause["evidence"]["idleSince"]) == pytest.approx(max(busy), abs=2)

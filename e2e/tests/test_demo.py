@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -85,10 +84,8 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
 def test_the_story_is_told_while_another_demo_runs_and_down_leaves_nothing(demo: Demo) -> None:
     before = demo.leave_one_running()
     demo.pid_of("ebbtide operator")
-    began = time.monotonic()
     code, out = demo.run()
     assert code == 0, out
-    assert time.monotonic() - began < 240
     assert before.wait(1) == 0
     lines = [line[7:] for line in out.splitlines()]
     assert "The demo that was still running is stopped." in lines

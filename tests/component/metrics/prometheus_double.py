@@ -38,8 +38,8 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     drip_seconds: float = 0.0
     """Pause after each byte."""
-    silent_seconds: float = 0.0
-    """Pause before anything is sent."""
+    silent: bool = False
+    """Nothing is sent before `speak`."""
     cut: bool = False
     """Close the connection in the middle of the body."""
 
@@ -62,6 +62,9 @@ class PrometheusDouble:
     def __init__(self, reply: Callable[[Request], Reply]) -> None:
         self.reply = reply
         self.requests: list[Request] = []
+        self.answered = 0
+        """Answers that went out whole."""
+        self._speaks = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -74,11 +77,21 @@ class PrometheusDouble:
     def queries(self) -> list[Request]:
         return [request for request in self.requests if request.path == "/api/v1/query_range"]
 
+    def speak(self) -> None:
+        """The silent ones answer, and nobody is silent from now on."""
+        self._speaks.set()
+
+    def hold(self, reply: Reply) -> None:
+        """Until it may go out."""
+        if reply.silent:
+            self._speaks.wait()
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.speak()
         self._server.shutdown()
         self._server.server_close()
 
@@ -99,7 +112,7 @@ class PrometheusDouble:
             do_GET = do_POST = handle_one  # noqa: N815
 
             def answer(self, reply: Reply) -> None:
-                time.sleep(reply.silent_seconds)
+                double.hold(reply)
                 body = reply.body if reply.drip_seconds else gzip.compress(reply.body, 1)
                 self.send_response(reply.status)
                 if not reply.drip_seconds:
@@ -120,6 +133,7 @@ class PrometheusDouble:
                         self.wfile.write(body[at : at + (1 if drip else len(body))])
                         self.wfile.flush()
                         time.sleep(drip)
+                    double.answered += 1
                 except OSError:
                     self.close_connection = True
 

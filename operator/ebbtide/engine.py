@@ -188,7 +188,8 @@ class Engine:
     async def _act(self, planned: Plan, state: ClusterState) -> tuple[list[Acted], int]:
         """Actions first, then what people are told about them."""
         if not self._has_taken_over:
-            await _bounded(self._say(each, unsaid(each)) for each in planned.decisions)
+            late = [(each, news) for each in planned.decisions if (news := unsaid(each)) is not None]
+            await _bounded(self._say(*each) for each in late)
         await self._open_breaker(planned.fleet)
         self._patience.look(planned.decisions, planned.now)
         acted = await _bounded(self._execute_all(decision) for decision in planned.decisions if decision.actions)
@@ -313,10 +314,9 @@ class Engine:
             for notice in notices(acted.decision, frozenset(action.verb for action, _ in done), told=told):
                 self._notifier.notify(notice)
 
-    async def _say(self, decision: Decision, news: tuple[Action, Instant | None] | None) -> None:
-        """One Event, if there is one to tell."""
-        if news is not None:
-            await self._cluster.publish(_event(*news, decision.ruled.situation.workload.uid))
+    async def _say(self, decision: Decision, news: tuple[Action, Instant | None]) -> None:
+        """One Event."""
+        await self._cluster.publish(_event(*news, decision.ruled.situation.workload.uid))
 
     async def _write_objects(self, planned: Plan, state: ClusterState) -> int:
         """Status of policies and catalogs; counts at most once a minute, a changed acceptance at once.

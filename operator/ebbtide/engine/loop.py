@@ -105,7 +105,7 @@ class Engine:
     async def _act(self, planned: Plan, state: ClusterState, health: MetricsHealth) -> tuple[list[Acted], int]:
         """Actions first, then what people are told about them."""
         if not self._has_taken_over:
-            await in_turns(self._herald.tell_unsaid(each) for each in planned.decisions)
+            await self._herald.tell_unsaid(planned.decisions)
         await self._execution.open_breaker(planned.fleet)
         self._execution.look(planned.decisions, planned.now)
         acted = await in_turns(self._execution.of(it, health) for it in planned.decisions if it.actions)

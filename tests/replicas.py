@@ -104,16 +104,19 @@ class ApiServer:
         self.unguarded: list[str] = []
         """Accepted writes on what is there already that named no version."""
         self.refused: Counter[int] = Counter()
-        self.decoded: dict[tuple[str, str], Workload] = {}
+        self._decoded: dict[tuple[str, str], Workload] = {}
         """By versions of TrainingJob and Job, so that it is done once for all replicas."""
+        self._picture: tuple[Workload, ...] | None = None
+        """None: something changed since it was made."""
+        self._running: dict[str, Document] = {}
+        """Jobs that are not suspended, in the order in which they came."""
         self._version = 0
         self.leaders: Callable[[], list[str]] = list
         self.put(LEASES, LEASE[1], {"metadata": {"annotations": {}}})
 
     def put(self, resource: Resource, name: str, body: Document) -> None:
         meta = {"name": name, "namespace": NAMESPACE, "uid": f"uid-{name}", **body.get("metadata", {})}
-        self.objects[resource.kind, name] = {**body, "kind": resource.kind, "metadata": meta}
-        self._changed(self.objects[resource.kind, name])
+        self._store(resource, name, {**body, "kind": resource.kind, "metadata": meta})
 
     def get(self, resource: Resource, name: str) -> Document:
         found = self.objects.get((resource.kind, name))
@@ -131,8 +134,7 @@ class ApiServer:
         if patched != stored:
             if wanted is None:
                 self.unguarded.append(f"{resource.kind} {name} by {by}")
-            self._changed(patched)
-            self.objects[resource.kind, name] = patched
+            self._store(resource, name, patched)
             self._remember(by, resource, name, stored, patched)
         return copy.deepcopy(patched)
 
@@ -157,6 +159,30 @@ class ApiServer:
 
     def _others(self, by: str) -> tuple[str, ...]:
         return tuple(one for one in self.leaders() if one != by)
+
+    def picture(self) -> tuple[Workload, ...]:
+        """TrainingJobs whose Job runs."""
+        if self._picture is None:
+            self._picture = tuple(self._seen(lever) for lever in self._running.values())
+        return self._picture
+
+    def _seen(self, lever: Document) -> Workload:
+        told = self.objects[TRAINING_JOBS.kind, lever["metadata"]["name"]]
+        versions = told["metadata"]["resourceVersion"], lever["metadata"]["resourceVersion"]
+        if versions not in self._decoded:
+            target = decode_job(json.dumps(lever).encode())[1].target
+            self._decoded[versions] = replace(decode_training_job(json.dumps(told).encode())[1], target=target)
+        return self._decoded[versions]
+
+    def _store(self, resource: Resource, name: str, document: Document) -> None:
+        self._changed(document)
+        self.objects[resource.kind, name] = document
+        if resource is not LEASES:
+            self._picture = None
+        if resource is JOBS and not document["spec"]["suspend"]:
+            self._running[name] = document
+        elif resource is JOBS:
+            self._running.pop(name, None)
 
     def _changed(self, document: Document) -> None:
         self._version += 1
@@ -307,27 +333,15 @@ class Replica:
 
     async def _work(self) -> None:
         while True:
-            seen = self._picture()
+            seen = self._server.picture()
             await asyncio.sleep(self._random.uniform(0, STALE))
             await self.machine.breathe()
             for each in seen:
-                if self.leads:  # the engine asks once a tick; each write is asked about again
-                    await self._pause(each)
+                if not self.leads:  # the engine asks once a tick; each write is asked about again
+                    break
+                await self._pause(each)
             await asyncio.sleep(TICK)
             await self.machine.breathe()
-
-    def _picture(self) -> list[Workload]:
-        """TrainingJobs whose Job runs, as they will be known after a lag."""
-        jobs = [document for (kind, _), document in self._server.objects.items() if kind == JOBS.kind]
-        return [self._seen(document) for document in jobs if not document["spec"]["suspend"]]
-
-    def _seen(self, lever: Document) -> Workload:
-        told = self._server.objects[TRAINING_JOBS.kind, lever["metadata"]["name"]]
-        versions = told["metadata"]["resourceVersion"], lever["metadata"]["resourceVersion"]
-        if versions not in self._server.decoded:
-            target = decode_job(json.dumps(lever).encode())[1].target
-            self._server.decoded[versions] = replace(decode_training_job(json.dumps(told).encode())[1], target=target)
-        return self._server.decoded[versions]
 
     async def _pause(self, seen: Workload) -> None:
         action = Action(Verb.Pause, seen.key, Reason.GPUIdle, "idle", policy="CostPolicy/batch")

@@ -95,13 +95,15 @@ class Curve:
 
     def _from(self, least: float) -> Iterator[Point]:
         """`least` and every edge after it."""
-        idle, begin, place = 0.0, least, bisect_right(EDGES, least) - 1
-        yield Point(least, 0.0, 1.0, self._wrong(least))
+        begin, place = least, bisect_right(EDGES, least) - 1
+        passed = self._cumulative(least)
+        idle, reached = 0.0, 1.0
+        yield Point(least, idle, reached, self._wrong(least))
         for after in range(place + 1, BINS):
             edge = EDGES[after]
-            idle += self._lasting(least, begin) * self._paid(after - 1, edge - begin)
-            begin = edge
-            yield Point(edge, idle, self._lasting(least, edge), self._wrong(edge))
+            idle += reached * self._paid(after - 1, edge - begin)
+            begin, reached = edge, exp(passed - self._cumulated[after])
+            yield Point(edge, idle, reached, self._wrong(edge))
 
     def _paid(self, place: int, steps: float) -> float:
         """Steps that a run at the begin of a stretch inside one bin goes on for in it."""

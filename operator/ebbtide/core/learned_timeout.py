@@ -17,6 +17,8 @@ NEED: Final = 1.1
 """A pause must be expected to save this many restarts: the hazards are estimates."""
 WRONG_SECONDS: Final = 1800.0
 """A pause is wrong if its workload is wanted again within this time."""
+MOST_WRONG: Final = 0.25
+"""The chance of a wrong pause, above which a timeout shorter than the one that holds unlearnt does not compete."""
 SUREST: Final = 0.999
 """Highest hazard taken for true: no run is certain to end."""
 ENDLESS: Final = 1e6
@@ -33,13 +35,13 @@ class Point(NamedTuple):
     reached: float
     """The share of runs that last as long: so many restarts are paid."""
     wrong: float
-    """The chance that a run so long ends within WRONG_SECONDS after it."""
+    """The chance that a run so long ends within WRONG_SECONDS after it; 1 where that is not known."""
 
 
 class Curve:
     """What each timeout costs, for runs that end as these hazards say."""
 
-    __slots__ = ("_cumulated", "_rates", "_restart", "_window", "_wrong_weight")
+    __slots__ = ("_cumulated", "_early", "_known", "_rates", "_restart", "_window", "_wrong_weight")
 
     def __init__(
         self,
@@ -49,13 +51,18 @@ class Curve:
         restart: float,
         window: float,
         wrong_weight: float = 0.0,
+        known: float = inf,
+        early: float = 0.0,
     ) -> None:
         """`hazards` by bin, of the siblings; `factor`: θ. `restart` and `window` (WRONG_SECONDS) in steps.
 
-        `wrong_weight`: restarts that a wrong pause costs besides its own.
+        `wrong_weight`: restarts that a wrong pause costs besides its own. `known`, in steps: pauses of older runs count
+        as wrong, because nobody could watch yet whether they would have been. `early`: timeouts of fewer steps compete
+        only if at most MOST_WRONG of their pauses are wrong.
         """
         self._rates = [-log1p(-min(factor * hazard, SUREST)) for hazard in hazards]
-        self._restart, self._window, self._wrong_weight = restart, window, wrong_weight
+        self._restart, self._window, self._wrong_weight, self._known = restart, window, wrong_weight, known
+        self._early = early
         self._cumulated = [0.0]
         for place in range(BINS - 1):
             self._cumulated.append(self._cumulated[-1] + self._rates[place] * (EDGES[place + 1] - EDGES[place]))
@@ -65,7 +72,7 @@ class Curve:
         chosen, lowest, last = inf, inf, None
         for point in self._from(least):
             cost = self.cost(point)
-            if cost < lowest:
+            if cost < lowest and (point.after >= self._early or point.wrong <= MOST_WRONG):
                 chosen, lowest = point.after, cost
             last = point
         assert last is not None
@@ -88,13 +95,15 @@ class Curve:
 
     def _from(self, least: float) -> Iterator[Point]:
         """`least` and every edge after it."""
-        idle, begin, place = 0.0, least, bisect_right(EDGES, least) - 1
-        yield Point(least, 0.0, 1.0, self._wrong(least))
+        begin, place = least, bisect_right(EDGES, least) - 1
+        passed = self._cumulative(least)
+        idle, reached = 0.0, 1.0
+        yield Point(least, idle, reached, self._wrong(least))
         for after in range(place + 1, BINS):
             edge = EDGES[after]
-            idle += self._lasting(least, begin) * self._paid(after - 1, edge - begin)
-            begin = edge
-            yield Point(edge, idle, self._lasting(least, edge), self._wrong(edge))
+            idle += reached * self._paid(after - 1, edge - begin)
+            begin, reached = edge, exp(passed - self._cumulated[after])
+            yield Point(edge, idle, reached, self._wrong(edge))
 
     def _paid(self, place: int, steps: float) -> float:
         """Steps that a run at the begin of a stretch inside one bin goes on for in it."""
@@ -111,6 +120,8 @@ class Curve:
         return exp(self._cumulative(since) - self._cumulative(upto))
 
     def _wrong(self, after: float) -> float:
+        if after > self._known:
+            return 1.0
         return -expm1(self._cumulative(after) - self._cumulative(after + self._window))
 
     def _cumulative(self, age: float) -> float:

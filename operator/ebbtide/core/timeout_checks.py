@@ -23,7 +23,7 @@ def timeout_checks(situation: Situation) -> Iterator[Check]:
     # Who plainly works was judged by the shortest T there is: what would hold if it stopped now is what people ask.
     after = timeout.after(now, now) if judgement.idle_since is None else judgement.after_seconds
     yield Check("timeout", Result.Pass, "", _chosen(timeout, learnt, after))
-    if learnt.knows(timeout.floor_seconds):
+    if learnt.enough:
         for point in _points(timeout, learnt, after):
             name = f"timeout {duration(point.after * timeout.history.step_seconds)}"
             yield Check(name, Result.Skip, "", _costs(timeout, point))
@@ -32,8 +32,8 @@ def timeout_checks(situation: Situation) -> Iterator[Check]:
 def _chosen(timeout: AutoTimeout, learnt: Learnt, after: float) -> str:
     limits = f"never under {duration(timeout.floor_seconds)}, a restart costs {duration(timeout.restart_seconds)}"
     runs = f"{learnt.own_ended:.0f} idle runs of its own and {learnt.siblings_ended:.0f} of its siblings'"
-    if not learnt.knows(timeout.floor_seconds):
-        known = f"{runs} ended in {duration(learnt.watched_seconds)}, too few or too short a time to learn from"
+    if not learnt.enough:
+        known = f"{runs} ended in {duration(learnt.watched_seconds)}, too few to learn from"
         return f"afterSeconds Auto: {duration(after)}; {known}; {limits}"
     return f"afterSeconds Auto: {duration(after)}, learnt from {runs} (old ones count less); {limits}"
 

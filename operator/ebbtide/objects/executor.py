@@ -117,9 +117,9 @@ class Executor:
         """An Event; what was said within two minutes, or by whoever did it, is not said again."""
         if self._repeats.is_repeat(note):
             return outcomes.unchanged("said within the last two minutes")
-        body = event(note, self._clock(), self._instance)
 
         async def send() -> Outcome:
+            body = event(note, self._clock(), self._instance)
             try:
                 await self._gate.send(
                     lambda: self._client.create(EVENTS, body["metadata"]["namespace"], body, manager=MANAGER)

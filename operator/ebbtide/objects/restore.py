@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from ebbtide.api.fields import parse_timestamp
 from ebbtide.api.labels import RESTORE
 from ebbtide.core.workload import Restore, RestoreField
@@ -30,9 +32,10 @@ def read(annotations: Mapping[str, str] | None, kind: str, name: str) -> Restore
     if text is None:
         return None
     try:
-        stored = json.loads(text)
+        # Not json.loads: it lets half of a surrogate pair through, and a text with one cannot be told to anybody.
+        stored = msgspec.json.decode(text)
         version = stored["v"]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         return Unusable(f"{RESTORE} cannot be read: {error!r}")
     if version != VERSION:
         return Unusable(f"{RESTORE} has version {version!r}, this Ebbtide knows {VERSION}", newer=True)

@@ -333,6 +333,14 @@ async def test_an_event_is_said_once_and_again_after_it_failed(tmp_path: Path) -
     assert body["note"].endswith("…")
 
 
+async def test_an_event_that_cannot_be_made_keeps_nobody_from_going_on(tmp_path: Path) -> None:
+    note = EventNote(KEY, "tj", "Warning", "GPUIdle", "Pause", "half of a pair: \ud800")
+    stand_in = StandIn()
+    async with executing(stand_in, tmp_path) as executor:
+        outcome = await executor.publish(note)
+    assert (outcome.kind, writes(stand_in)) == (OutcomeKind.Failed, [])
+
+
 async def test_two_processes_that_tell_the_same_of_an_object_give_one_event(tmp_path: Path) -> None:
     note = EventNote(KEY, "tj", "Warning", "GPUIdle", "Pause", "paused", identity="1763829436")
     stand_in = StandIn()

@@ -109,6 +109,8 @@ def test_a_field_that_was_absent_is_removed_again() -> None:
         ("[]", "cannot be read"),
         ({**WRITTEN, "fields": 3}, "cannot be read"),
         ({**WRITTEN, "at": "yesterday"}, "cannot be read"),
+        ({**WRITTEN, "reason": "\ud800"}, "cannot be read"),
+        ("[" * 100_000, "cannot be read"),
     ],
 )
 def test_a_restore_that_cannot_be_used_leaves_everything_alone(restore: Any, want: str) -> None:

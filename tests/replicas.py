@@ -164,14 +164,14 @@ class ApiServer:
     def _store(self, resource: Resource, name: str, document: Document) -> None:
         self._changed(document)
         self.objects[resource.kind, name] = document
-        lever = self.objects.get((JOBS.kind, name))
-        if resource is LEASES or lever is None:
+        lever, told = self.objects.get((JOBS.kind, name)), self.objects.get((TRAINING_JOBS.kind, name))
+        if resource is LEASES or lever is None or told is None:
             return
         if lever["spec"]["suspend"]:
             self._running.pop(name, None)
         else:
-            told = decode_training_job(json.dumps(self.objects[TRAINING_JOBS.kind, name]).encode())[1]
-            self._running[name] = replace(told, target=decode_job(json.dumps(lever).encode())[1].target)
+            seen = decode_training_job(json.dumps(told).encode())[1]
+            self._running[name] = replace(seen, target=decode_job(json.dumps(lever).encode())[1].target)
 
     def _changed(self, document: Document) -> None:
         self._version += 1

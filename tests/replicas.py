@@ -6,7 +6,6 @@ are killed, stopped and told to go, and their clocks run apart.
 """
 
 import asyncio
-import copy
 import json
 import random
 import selectors
@@ -14,6 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import msgspec
 
 from ebbtide.cluster.lease import LeaseLeadership
 from ebbtide.core.decision import Action, Verb
@@ -104,12 +105,8 @@ class ApiServer:
         self.unguarded: list[str] = []
         """Accepted writes on what is there already that named no version."""
         self.refused: Counter[int] = Counter()
-        self._decoded: dict[tuple[str, str], Workload] = {}
-        """By versions of TrainingJob and Job, so that it is done once for all replicas."""
-        self._picture: tuple[Workload, ...] | None = None
-        """None: something changed since it was made."""
-        self._running: dict[str, Document] = {}
-        """Jobs that are not suspended, in the order in which they came."""
+        self._running: dict[str, Workload] = {}
+        """TrainingJobs whose Job runs, in the order in which they came; decoded once for all replicas."""
         self._version = 0
         self.leaders: Callable[[], list[str]] = list
         self.put(LEASES, LEASE[1], {"metadata": {"annotations": {}}})
@@ -122,7 +119,7 @@ class ApiServer:
         found = self.objects.get((resource.kind, name))
         if found is None:
             raise self._refusal(404, f"{resource.kind} {name} is not there")
-        return copy.deepcopy(found)
+        return _copied(found)
 
     def patch(self, by: str, resource: Resource, name: str, body: Document) -> Document:
         """A merge patch, or a status by apply: both only on the version that they name."""
@@ -136,7 +133,7 @@ class ApiServer:
                 self.unguarded.append(f"{resource.kind} {name} by {by}")
             self._store(resource, name, patched)
             self._remember(by, resource, name, stored, patched)
-        return copy.deepcopy(patched)
+        return _copied(patched)
 
     def create(self, by: str, resource: Resource, name: str, body: Document) -> Document:
         self.accepted.append(Accepted(_now(), by, resource.kind, name, self._others(by)))
@@ -162,27 +159,19 @@ class ApiServer:
 
     def picture(self) -> tuple[Workload, ...]:
         """TrainingJobs whose Job runs."""
-        if self._picture is None:
-            self._picture = tuple(self._seen(lever) for lever in self._running.values())
-        return self._picture
-
-    def _seen(self, lever: Document) -> Workload:
-        told = self.objects[TRAINING_JOBS.kind, lever["metadata"]["name"]]
-        versions = told["metadata"]["resourceVersion"], lever["metadata"]["resourceVersion"]
-        if versions not in self._decoded:
-            target = decode_job(json.dumps(lever).encode())[1].target
-            self._decoded[versions] = replace(decode_training_job(json.dumps(told).encode())[1], target=target)
-        return self._decoded[versions]
+        return tuple(self._running.values())
 
     def _store(self, resource: Resource, name: str, document: Document) -> None:
         self._changed(document)
         self.objects[resource.kind, name] = document
-        if resource is not LEASES:
-            self._picture = None
-        if resource is JOBS and not document["spec"]["suspend"]:
-            self._running[name] = document
-        elif resource is JOBS:
+        lever, told = self.objects.get((JOBS.kind, name)), self.objects.get((TRAINING_JOBS.kind, name))
+        if resource is LEASES or lever is None or told is None:
+            return
+        if lever["spec"]["suspend"]:
             self._running.pop(name, None)
+        else:
+            seen = decode_training_job(json.dumps(told).encode())[1]
+            self._running[name] = replace(seen, target=decode_job(json.dumps(lever).encode())[1].target)
 
     def _changed(self, document: Document) -> None:
         self._version += 1
@@ -191,6 +180,10 @@ class ApiServer:
     def _refusal(self, status: int, text: str) -> ApiError:
         self.refused[status] += 1
         return ApiError(status, "Conflict" if status == 409 else "NotFound", text)
+
+
+def _copied(document: Document) -> Document:
+    return msgspec.json.decode(msgspec.json.encode(document))
 
 
 def _now() -> float:

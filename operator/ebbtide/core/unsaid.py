@@ -26,7 +26,7 @@ def unsaid(decision: Decision) -> tuple[Action, Instant] | None:
     restore = target.restore if target is not None and situation.paused_by_us else None
     if target is None or restore is None or restore.at <= target.created_at + _CREATED_SECONDS:
         return None
-    if not situation.now - LATE_SECONDS < restore.at or restore.by not in set(Actor):
+    if abs(situation.now - restore.at) >= LATE_SECONDS or restore.by not in set(Actor):
         return None
     if any(action.verb is Verb.Forget for action in decision.actions):
         return None  # what it bears is a copy of an earlier pause

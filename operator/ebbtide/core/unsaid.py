@@ -49,7 +49,8 @@ def _message(restore: Restore, known: PauseRecord | None) -> str:
         and 0 <= restore.at + 1 - known.since < _SAME_SECONDS
     ):
         return known.message
+    paused = f"paused at {stamp(restore.at)}"
+    if restore.by == Actor.User:
+        return f"{paused} by its user"  # the annotation names the policy that governs it all the same
     by = restore.policy or restore.by
-    return (
-        f"paused at {stamp(restore.at)} by {by} ({restore.reason}); its numbers went with the process that was killed"
-    )
+    return f"{paused} by {by} ({restore.reason}); its numbers went with the process that was killed"

@@ -5,7 +5,6 @@ and the pod is completed when the process has ended well.
 """
 
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -41,15 +40,6 @@ class HookProcess:
         argv = [program, *command[1:], *self._container["args"]]
         self._plane.parts.run(self._part, argv, env, inherit=False, cwd=folder)
         return self
-
-    def wait_ended(self, timeout_seconds: float = 60.0) -> int:
-        """Its exit status. Raises PlaneError with its last lines when it takes longer."""
-        limit = time.monotonic() + timeout_seconds
-        while (status := self.component.returncode) is None:
-            if time.monotonic() > limit:
-                raise self.component.failure(f"did not end within {timeout_seconds:g} s")
-            time.sleep(0.1)
-        return status
 
     def logs(self, tail: int = 40) -> str:
         return self.component.tail(tail)

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 import requests
@@ -15,6 +14,7 @@ import yaml
 from e2e.operator_process import OperatorProcess
 from e2e.plane import Plane, PlaneError
 from e2e.plane.audit import service_account
+from e2e.plane.lifetime import Lifetime
 from e2e.plane.prometheus import Prometheus
 from e2e.plane.waiting import wait_until
 
@@ -33,7 +33,7 @@ Document = dict[str, Any]
 T = TypeVar("T")
 
 
-class Installation:
+class Installation(Lifetime):
     """A plane with the chart installed by Helm and the operator of its Deployment running; use it in a `with`.
 
     `where` is a folder for a plane of its own, or a plane that runs already and is not stopped with it. `values` are
@@ -109,14 +109,6 @@ class Installation:
             self.plane.stop()
         elif self._operator is not None:
             self._operator.stop()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def upgrade(self, values: Mapping[str, Any]) -> None:
         """`helm upgrade` to these values and none of before, and the new Deployment's operator in place of the old."""

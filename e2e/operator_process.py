@@ -8,7 +8,6 @@ import base64
 import json
 import os
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -116,15 +115,6 @@ class OperatorProcess:
     def wait_ready(self, timeout_seconds: float = 60.0) -> None:
         """Waits for 200 from /readyz. Raises PlaneError with its last log lines."""
         self.component.wait_ready(lambda: self.status("/readyz") == requests.codes.ok, timeout_seconds)
-
-    def wait_ended(self, timeout_seconds: float = 60.0) -> int:
-        """Waits until it ends by itself and returns its exit status."""
-        limit = time.monotonic() + timeout_seconds
-        while (status := self.component.returncode) is None:
-            if time.monotonic() > limit:
-                raise self.component.failure(f"did not end within {timeout_seconds:g} s")
-            time.sleep(0.1)
-        return status
 
     def status(self, path: str) -> int:
         """HTTP status of a GET; 0 while nobody listens."""

@@ -24,7 +24,7 @@ from ebbtide.core.workload import (
 )
 from ebbtide.engine import Engine
 from ebbtide.objects.views_status import conditions, memory
-from ebbtide.ports import EventNote, Outcome, OutcomeKind, StatusWrite, TickReport
+from ebbtide.ports import EventNote, Notifier, Outcome, OutcomeKind, StatusWrite, TickReport
 from tests.builders import INTERVAL, MINUTE, NOW, evidence, job, node, pod, policy, sample, settings, workload
 
 DONE = Outcome(OutcomeKind.Done)
@@ -269,12 +269,13 @@ class FakeMetrics:
 class World:
     """One cluster, one Prometheus, one clock, and an engine that can be killed and started again."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, notifier: Notifier | None = None, **options: Any) -> None:
         self.clock = FakeClock()
         self.cluster = FakeCluster(self.clock)
         self.metrics = FakeMetrics(self.clock, self.cluster)
         self.telemetry = FakeTelemetry()
         self.leadership = FakeLeadership()
+        self.notifier = notifier
         self.settings: Settings = settings(**options)
         self.restart()
 
@@ -287,6 +288,7 @@ class World:
             leadership=self.leadership,
             clock=self.clock,
             settings=self.settings,
+            notifier=self.notifier,
         )
 
     async def tick(self, seconds: float = INTERVAL) -> TickReport:

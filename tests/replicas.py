@@ -6,7 +6,6 @@ are killed, stopped and told to go, and their clocks run apart.
 """
 
 import asyncio
-import copy
 import json
 import random
 import selectors
@@ -14,6 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import msgspec
 
 from ebbtide.cluster.lease import LeaseLeadership
 from ebbtide.core.decision import Action, Verb
@@ -104,22 +105,21 @@ class ApiServer:
         self.unguarded: list[str] = []
         """Accepted writes on what is there already that named no version."""
         self.refused: Counter[int] = Counter()
-        self.decoded: dict[tuple[str, str], Workload] = {}
-        """By versions of TrainingJob and Job, so that it is done once for all replicas."""
+        self._running: dict[str, Workload] = {}
+        """TrainingJobs whose Job runs, in the order in which they came; decoded once for all replicas."""
         self._version = 0
         self.leaders: Callable[[], list[str]] = list
         self.put(LEASES, LEASE[1], {"metadata": {"annotations": {}}})
 
     def put(self, resource: Resource, name: str, body: Document) -> None:
         meta = {"name": name, "namespace": NAMESPACE, "uid": f"uid-{name}", **body.get("metadata", {})}
-        self.objects[resource.kind, name] = {**body, "kind": resource.kind, "metadata": meta}
-        self._changed(self.objects[resource.kind, name])
+        self._store(resource, name, {**body, "kind": resource.kind, "metadata": meta})
 
     def get(self, resource: Resource, name: str) -> Document:
         found = self.objects.get((resource.kind, name))
         if found is None:
             raise self._refusal(404, f"{resource.kind} {name} is not there")
-        return copy.deepcopy(found)
+        return _copied(found)
 
     def patch(self, by: str, resource: Resource, name: str, body: Document) -> Document:
         """A merge patch, or a status by apply: both only on the version that they name."""
@@ -131,10 +131,9 @@ class ApiServer:
         if patched != stored:
             if wanted is None:
                 self.unguarded.append(f"{resource.kind} {name} by {by}")
-            self._changed(patched)
-            self.objects[resource.kind, name] = patched
+            self._store(resource, name, patched)
             self._remember(by, resource, name, stored, patched)
-        return copy.deepcopy(patched)
+        return _copied(patched)
 
     def create(self, by: str, resource: Resource, name: str, body: Document) -> Document:
         self.accepted.append(Accepted(_now(), by, resource.kind, name, self._others(by)))
@@ -158,6 +157,22 @@ class ApiServer:
     def _others(self, by: str) -> tuple[str, ...]:
         return tuple(one for one in self.leaders() if one != by)
 
+    def picture(self) -> tuple[Workload, ...]:
+        """TrainingJobs whose Job runs."""
+        return tuple(self._running.values())
+
+    def _store(self, resource: Resource, name: str, document: Document) -> None:
+        self._changed(document)
+        self.objects[resource.kind, name] = document
+        lever, told = self.objects.get((JOBS.kind, name)), self.objects.get((TRAINING_JOBS.kind, name))
+        if resource is LEASES or lever is None or told is None:
+            return
+        if lever["spec"]["suspend"]:
+            self._running.pop(name, None)
+        else:
+            seen = decode_training_job(json.dumps(told).encode())[1]
+            self._running[name] = replace(seen, target=decode_job(json.dumps(lever).encode())[1].target)
+
     def _changed(self, document: Document) -> None:
         self._version += 1
         document["metadata"]["resourceVersion"] = str(self._version)
@@ -165,6 +180,10 @@ class ApiServer:
     def _refusal(self, status: int, text: str) -> ApiError:
         self.refused[status] += 1
         return ApiError(status, "Conflict" if status == 409 else "NotFound", text)
+
+
+def _copied(document: Document) -> Document:
+    return msgspec.json.decode(msgspec.json.encode(document))
 
 
 def _now() -> float:
@@ -307,27 +326,15 @@ class Replica:
 
     async def _work(self) -> None:
         while True:
-            seen = self._picture()
+            seen = self._server.picture()
             await asyncio.sleep(self._random.uniform(0, STALE))
             await self.machine.breathe()
             for each in seen:
-                if self.leads:  # the engine asks once a tick; each write is asked about again
-                    await self._pause(each)
+                if not self.leads:  # the engine asks once a tick; each write is asked about again
+                    break
+                await self._pause(each)
             await asyncio.sleep(TICK)
             await self.machine.breathe()
-
-    def _picture(self) -> list[Workload]:
-        """TrainingJobs whose Job runs, as they will be known after a lag."""
-        jobs = [document for (kind, _), document in self._server.objects.items() if kind == JOBS.kind]
-        return [self._seen(document) for document in jobs if not document["spec"]["suspend"]]
-
-    def _seen(self, lever: Document) -> Workload:
-        told = self._server.objects[TRAINING_JOBS.kind, lever["metadata"]["name"]]
-        versions = told["metadata"]["resourceVersion"], lever["metadata"]["resourceVersion"]
-        if versions not in self._server.decoded:
-            target = decode_job(json.dumps(lever).encode())[1].target
-            self._server.decoded[versions] = replace(decode_training_job(json.dumps(told).encode())[1], target=target)
-        return self._server.decoded[versions]
 
     async def _pause(self, seen: Workload) -> None:
         action = Action(Verb.Pause, seen.key, Reason.GPUIdle, "idle", policy="CostPolicy/batch")

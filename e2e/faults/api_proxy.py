@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 import aiohttp
@@ -19,6 +18,7 @@ from e2e.faults.fault import Answer, Changed, Cut, Expired, Fault, Late, Truncat
 from e2e.faults.relay import Relay, answer, cut, stream, truncated
 from e2e.plane import Plane
 from e2e.plane.kubeconfig import Access, read_kubeconfig, write_kubeconfig
+from e2e.plane.lifetime import Lifetime
 
 _STALL_SECONDS: Final = 0.05
 """How often a stalled watch looks whether it may go on."""
@@ -42,7 +42,7 @@ class _Watch:
     response: web.StreamResponse
 
 
-class ApiProxy:
+class ApiProxy(Lifetime):
     """Use it in a `with`. The first fault that hits a request wins; with none it is passed on."""
 
     def __init__(self, plane: Plane) -> None:
@@ -58,13 +58,11 @@ class ApiProxy:
         self.seen: list[Seen] = []
         """Every request so far, in the order in which they came."""
 
-    def __enter__(self) -> Self:
+    def start(self) -> Self:
         self._relay.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
         self._relay.stop()
 
     def kubeconfig(self, namespace: str, account: str) -> Path:

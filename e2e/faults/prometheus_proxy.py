@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs
 
@@ -14,6 +13,7 @@ from aiohttp import web
 
 from e2e.faults.fault import Answer, Changed, Cut, Document, Effect, Late, Truncated
 from e2e.faults.relay import Relay, answer, cut, truncated
+from e2e.plane.lifetime import Lifetime
 from e2e.plane.prometheus import Prometheus
 
 
@@ -25,7 +25,7 @@ class Spoilt:
     text: str = ""
 
 
-class PrometheusProxy:
+class PrometheusProxy(Lifetime):
     """Use it in a `with`. `fail` with one effect for all queries, or for those that contain a text."""
 
     def __init__(self, prometheus: Prometheus) -> None:
@@ -38,13 +38,11 @@ class PrometheusProxy:
     def url(self) -> str:
         return self._relay.url
 
-    def __enter__(self) -> Self:
+    def start(self) -> Self:
         self._relay.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
         self._relay.stop()
 
     def fail(self, effect: Effect, text: str = "") -> None:

@@ -4,7 +4,6 @@ import asyncio
 import ssl
 import threading
 from collections.abc import Awaitable, Callable
-from types import TracebackType
 from typing import Final, Self, TypeAlias
 
 import aiohttp
@@ -12,6 +11,7 @@ from aiohttp import web
 from yarl import URL
 
 from e2e.plane.errors import PlaneError
+from e2e.plane.lifetime import Lifetime
 from e2e.plane.ports import HOST, free_ports
 
 Handle: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -26,7 +26,7 @@ _ANEW: Final = frozenset(
 )
 
 
-class Relay:
+class Relay(Lifetime):
     """Hands each request to `handle`; use it in a `with`. `tls` and `upstream_tls` None: plain HTTP on that side."""
 
     def __init__(
@@ -59,14 +59,6 @@ class Relay:
         if self.loop is not None and self._stop is not None and self._thread.is_alive():
             self.loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def pass_on(self, request: web.BaseRequest, body: bytes) -> "aiohttp.client._RequestContextManager":
         """The same request to the server behind, to be used in an `async with`."""

@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from e2e.binaries.cache import binaries_dir
@@ -16,6 +15,7 @@ from e2e.plane.audit import AuditLog
 from e2e.plane.errors import PlaneError
 from e2e.plane.exporter import Exporter
 from e2e.plane.layout import Layout
+from e2e.plane.lifetime import Lifetime
 from e2e.plane.nodes import NodeShape, is_ready, node
 from e2e.plane.parts import Parts
 from e2e.plane.ports import accepts
@@ -27,7 +27,7 @@ _ADMIN = "kubernetes-admin"
 _CREATING_THREADS = 12
 
 
-class Plane:
+class Plane(Lifetime):
     """A real control plane on 127.0.0.1 whose files all lie in `workdir`; use it as a context manager.
 
     `api_server_args` are appended to the API server's command line (`--emulated-version=1.35`), `feature_gates`
@@ -89,14 +89,6 @@ class Plane:
         """Stops every part in reverse order and waits; safe to call twice."""
         self.parts.stop()
         self.api.close()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     # -- parts --------------------------------------------------------------------------------------------------
 

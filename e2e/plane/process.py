@@ -162,3 +162,12 @@ class Component:
             if time.monotonic() >= limit:
                 raise self.failure(f"was not ready within {timeout_seconds:g} s")
             time.sleep(0.1)
+
+    def wait_ended(self, timeout_seconds: float = 60.0) -> int:
+        """Waits until it ends by itself; its exit status. Raises PlaneError with its last lines when that is late."""
+        limit = time.monotonic() + timeout_seconds
+        while (status := self.returncode) is None:
+            if time.monotonic() > limit:
+                raise self.failure(f"did not end within {timeout_seconds:g} s")
+            time.sleep(0.1)
+        return status

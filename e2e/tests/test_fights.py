@@ -16,7 +16,8 @@ import pytest
 
 from e2e import foreign_crds
 from e2e.binaries.cache import binaries_dir
-from e2e.installation import Document, Installation, namespace
+from e2e.installation import Document, Installation, merged, namespace
+from e2e.outside_metrics import outside_metrics
 from e2e.plane import Plane
 from e2e.plane.api import Api
 from e2e.requirements_guard import require
@@ -27,6 +28,8 @@ pytestmark = pytest.mark.plane
 ARENA: Final = "arena"
 MOST: Final = 3
 PAUSED_REPLICAS: Final = "autoscaling.keda.sh/paused-replicas"
+PER_POD: Final = 5
+"""Of the metric that an HPA looks at."""
 QUIET_SECONDS: Final = 25.0
 """Longer than any idleness that leads to a pause here."""
 
@@ -196,8 +199,9 @@ def autoscaler(name: str) -> Document:
 
 def autoscaler_from_zero(name: str) -> Document:
     """One that may go to 0, which needs a metric from outside."""
-    queue = {"metric": {"name": "queue_depth"}, "target": {"type": "AverageValue", "averageValue": "5"}}
-    return _autoscaler(name, 0, {"type": "External", "external": queue})
+    queue = {"metric": {"name": "queue_depth"}, "target": {"type": "AverageValue", "averageValue": str(PER_POD)}}
+    found = _autoscaler(name, 0, {"type": "External", "external": queue})
+    return merged(found, {"spec": {"behavior": {"scaleDown": {"stabilizationWindowSeconds": 0}}}})
 
 
 def _autoscaler(name: str, least: int, metric: Document) -> Document:
@@ -222,11 +226,28 @@ def test_the_controller_manager_s_hpa_leaves_what_is_at_zero_alone_and_takes_it_
     arena.require_left_at_zero_and_taken_up("autoscaled", 2)
 
 
-def test_so_it_does_with_what_may_go_to_zero_but_was_not_brought_there_by_itself(tmp_path: Path) -> None:
+def test_so_it_does_with_what_may_go_to_zero_and_what_it_brings_there_itself_is_its_own(tmp_path: Path) -> None:
     """HPAScaleToZero of Kubernetes 1.36: alpha, and off in the other stories."""
-    with opened(tmp_path, feature_gates=("HPAScaleToZero=true",)) as arena:
-        arena.it.apply(deployment("from-zero", ARENA, replicas=3), autoscaler_from_zero("from-zero"))
-        arena.require_left_at_zero_and_taken_up("from-zero", 3)
+    name = "from-zero"
+
+    def scaled(arena: Arena, replicas: int) -> bool:
+        return bool(arena.get("Deployment", name, ARENA)["spec"]["replicas"] == replicas)
+
+    with opened(tmp_path, feature_gates=("HPAScaleToZero=true",)) as arena, outside_metrics(arena.plane) as queue:
+        queue.value = 3 * PER_POD
+        arena.it.apply(deployment(name, ARENA, replicas=3), autoscaler_from_zero(name))
+        arena.it.wait(
+            "the HPA to have its metric", lambda: arena.hpa_says(name).get("ScalingActive", "")[:1] == ("True",), 60
+        )
+        arena.require_left_at_zero_and_taken_up(name, 3)
+        queue.value = 0
+        arena.it.wait("the HPA to bring it to 0", partial(scaled, arena, 0), 60)
+        assert arena.hpa_says(name)["ScaledToZero"][0] == "True"
+        arena.wait_reason("Deployment", name, "PausedByUser", ARENA)
+        queue.value = 3 * PER_POD
+        arena.it.wait("the HPA to start it again", partial(scaled, arena, 3), 60)
+        arena.wait_reason("Deployment", name, "ResumedByUser", ARENA)  # the word of the resume still holds
+        assert arena.levers("Deployment", name, ARENA) == [0, 3], "what the HPA moves is the HPA's"
 
 
 def test_what_keda_scales_is_paused_by_its_scaled_object_and_nobody_fights(arena: Arena) -> None:

@@ -118,4 +118,4 @@ def test_an_operator_that_ends_while_starting_shows_its_last_lines(plane: Plane,
     operator = OperatorProcess.from_deployment(plane, namespace, "operator").start()
     with pytest.raises(PlaneError, match=r"(?s)operator ended with status 1 while starting.*no permission to list"):
         operator.wait_ready()
-    assert operator.wait_ended() == 1
+    assert operator.component.wait_ended() == 1

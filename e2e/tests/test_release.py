@@ -150,7 +150,7 @@ def test_uninstalling_leaves_nothing_paused(it: Installation) -> None:
         path = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs/{HOOK}"
         wait_until(lambda: plane.api.answers(path), "the hook's Job", 30)
         hook = HookProcess(plane, plane.api.get(path)).start()
-        assert hook.wait_ended() == 0, hook.logs()
+        assert hook.component.wait_ended() == 0, hook.logs()
         assert "no operator acts any more" in hook.logs()
         assert paused(it) == {"switched"}
         time.sleep(PATIENCE)  # Helm takes its time: meanwhile the operator still runs
@@ -182,7 +182,7 @@ def test_without_hooks_the_hooks_own_command_and_rights_do_the_same(it: Installa
     (job,) = [one for one in hook_objects(it) if one["kind"] == "Job"]
     it.apply(*rights)
     hook = HookProcess(plane, job, "hook-again").start()
-    assert hook.wait_ended() == 0, hook.logs()
+    assert hook.component.wait_ended() == 0, hook.logs()
     plane.helm("uninstall", RELEASE, "-n", NAMESPACE, "--no-hooks")
     assert paused(it) == {"switched"}
     for name in ("plain", "held"):

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import ceil
 
-from ebbtide.core.auto_timeout import AUTO_CEILING_SECONDS, WRONG_WEIGHT, floor_seconds
-from ebbtide.core.idle_hazard import OwnRuns, Seen, Siblings
-from ebbtide.core.idle_history import is_known
+from ebbtide.core.auto_timeout import AutoTimeout, floor_seconds
+from ebbtide.core.idle_hazard import Seen
+from ebbtide.core.idle_history import IdleHistory
 from ebbtide.core.idle_rule import AUTO_AFTER_SECONDS
-from ebbtide.core.learned_timeout import WRONG_SECONDS, Curve
+from ebbtide.core.learned_timeout import WRONG_SECONDS
 from tests.bench.idle_rules import Pause
 from tests.bench.idle_trace import BUSY_ABOVE, STEP, Run, Trace
 
@@ -24,9 +24,16 @@ class _Pod:
     """One pod on the way through the trace."""
 
     name: str
-    own: OwnRuns
+    timeout: AutoTimeout
     run: Run | None = None
     wants: list[int] = field(default_factory=list)
+
+    def see(self, at: int) -> None:
+        """An idle sample. What was idle in the step before it counts as idle, so that its clock began a step ago."""
+        assert self.run is not None
+        idle = at - self.run.start + STEP
+        if self.timeout.after(at - idle, at) <= idle:
+            self.wants.append(idle // STEP - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +49,18 @@ def wishes(trace: Trace, restart: int, weight: float = 0.0) -> list[Wish]:
 
     It learns from a run whether it paused it or not: a paused workload that nobody wants back is idle still.
     """
-    siblings, begins = Siblings(STEP), {(run.pod, run.start): run for run in trace.runs}
-    pods = [_Pod(name, OwnRuns(STEP)) for name in sorted(trace.duty)]
+    history, begins = IdleHistory(STEP), {(run.pod, run.start): run for run in trace.runs}
+    pods = [_Pod(name, AutoTimeout(history, name, restart, 0, 0, None, weight, None)) for name in sorted(trace.duty)]
     found: list[Wish] = []
     for at in trace.seconds:
         seen = [(pod, _seen(trace.duty[pod.name].get(at))) for pod in pods]
-        siblings.step([(pod.own, what) for pod, what in seen])
+        history.step({"": [(pod.name, what) for pod, what in seen]})
         for pod, what in seen:
             if what is not Seen.Idle:
                 found += _end(pod)
                 continue
             pod.run = pod.run or begins[pod.name, at]
-            if _wants(pod.own, siblings, restart, weight):
-                pod.wants.append(pod.own.age)
+            pod.see(at)
     return found + [wish for pod in pods for wish in _end(pod)]
 
 
@@ -70,18 +76,6 @@ def _end(pod: _Pod) -> Iterable[Wish]:
     wish = Wish(pod.run, tuple(pod.wants))
     pod.run, pod.wants = None, []
     return (wish,)
-
-
-def _wants(own: OwnRuns, siblings: Siblings, restart: int, weight: float) -> bool:
-    if not is_known(siblings.ended, siblings.watched * STEP, own.age * STEP):
-        return own.age * STEP >= AUTO_AFTER_SECONDS
-    return _curve(own, siblings, restart, weight).best(own.age) == own.age
-
-
-def _curve(own: OwnRuns, siblings: Siblings, restart: int, weight: float) -> Curve:
-    return Curve(
-        siblings.hazards(), own.factor, restart=restart / STEP, window=WRONG_SECONDS / STEP, wrong_weight=weight
-    )
 
 
 def at_once(asked: Iterable[Wish]) -> Iterator[Pause]:
@@ -108,12 +102,13 @@ def _pause(run: Run, after: float) -> Pause:
     return Pause(run.pod, run.start + after, run.seconds - after)
 
 
-def shipped(trace: Trace, restart: int, *, auto: bool) -> list[Pause]:
+def shipped(trace: Trace, restart: int, *, auto: bool, once: bool) -> list[Pause]:
     """As the operator does it with a policy that says only afterSeconds: a warning, grace, limits of the fleet.
 
-    With Auto also its floor, its ceiling, the weight of wrong pauses and one of them a day.
+    With Auto also its floor, its ceiling and the weight of wrong pauses. `once`: one of them for each pod and day; the
+    operator keeps to that with Auto alone.
     """
-    played = _Shipped(trace, restart, auto=auto)
+    played = _Shipped(trace, restart, auto=auto, once=once)
     for at in trace.seconds:
         played.step(at)
     return played.paused
@@ -123,7 +118,6 @@ def shipped(trace: Trace, restart: int, *, auto: bool) -> list[Pause]:
 class _State:
     """One pod as the operator remembers it."""
 
-    own: OwnRuns
     clock: int = 0
     """Where the idle clock starts at the earliest: Ready + grace."""
     since: int | None = None
@@ -138,12 +132,10 @@ class _State:
 class _Shipped:
     """The fleet, tick by tick; a tick for each sample."""
 
-    def __init__(self, trace: Trace, restart: int, *, auto: bool) -> None:
-        self.trace, self.restart, self.auto = trace, restart, auto
-        self.siblings = Siblings(STEP)
-        self.states = {
-            pod: _State(OwnRuns(STEP), clock=min(samples) + GRACE) for pod, samples in sorted(trace.duty.items())
-        }
+    def __init__(self, trace: Trace, restart: int, *, auto: bool, once: bool) -> None:
+        self.trace, self.restart, self.auto, self.once = trace, restart, auto, once
+        self.history = IdleHistory(STEP)
+        self.states = {pod: _State(clock=min(samples) + GRACE) for pod, samples in sorted(trace.duty.items())}
         self.ends = {pod: max(samples) for pod, samples in trace.duty.items()}
         self.runs = {(run.pod, run.start + place * STEP): run for run in trace.runs for place in range(run.samples)}
         self.paused: list[Pause] = []
@@ -151,7 +143,7 @@ class _Shipped:
     def step(self, at: int) -> None:
         """One tick."""
         seen = {pod: _seen(self.trace.duty[pod].get(at)) for pod in self.states}
-        self.siblings.step([(state.own, seen[pod]) for pod, state in self.states.items()])
+        self.history.step({"": seen.items()})
         due = [pod for pod, state in self.states.items() if self._is_due(pod, state, seen[pod], at)]
         for pod in sorted(due, key=lambda it: (self.states[it].since or 0, it)):
             if self._admitted(at):
@@ -169,7 +161,7 @@ class _Shipped:
         since = max(state.since, state.clock)
         if at < since:
             return False
-        after = self._after(state, since, at)
+        after = self._after(pod, state, since, at)
         if state.warned is None and at - since >= after - WARN:
             state.warned = at
         return state.warned is not None and at - since >= after and at - state.warned >= WARN and at >= state.barred
@@ -178,27 +170,17 @@ class _Shipped:
         """Its idle run ended; if it was paused, somebody started it again, and its grace begins."""
         if state.pause is not None:
             state.clock = at + GRACE
-            if self.auto and self.trace.is_wrong(state.pause.pod, state.pause.at):
+            if self.once and self.trace.is_wrong(state.pause.pod, state.pause.at):
                 state.barred = at + DAY
         state.since = state.warned = state.pause = None
 
-    def _after(self, state: _State, since: int, at: int) -> float:
+    def _after(self, pod: str, state: _State, since: int, at: int) -> float:
         if not state.used:
             return NEVER_USED
         if not self.auto:
             return AUTO_AFTER_SECONDS
         floor = floor_seconds(WARN, STEP)
-        if state.warned is not None:
-            return max(state.warned - since + WARN, floor)
-        least = max(at - since + WARN, floor)
-        if not self._knows(least):
-            return max(AUTO_AFTER_SECONDS, least)
-        best = _curve(state.own, self.siblings, self.restart, WRONG_WEIGHT).best(least / STEP) * STEP
-        after = max(min(best, AUTO_CEILING_SECONDS), least)
-        return after if self._knows(after) else max(after, AUTO_AFTER_SECONDS)
-
-    def _knows(self, after: float) -> bool:
-        return is_known(self.siblings.ended, self.siblings.watched * STEP, after)
+        return AutoTimeout(self.history, pod, self.restart, WARN, floor, state.warned).after(since, at)
 
     def _admitted(self, at: int) -> bool:
         """The limits of the fleet in the rolling hour."""

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from tests.bench.idle_trace import BUSY_ABOVE, STEP, Run, Trace
+from tests.bench.idle_trace import BUSY_ABOVE, STEP, WRONG_SECONDS, Run, Trace
 
-HOUR = 3600
+HOUR, DAY = 3600, 86_400
 PRUNER_WINDOW = 1800
 """gpu-pruner: max over 30 min equals 0 on any GPU."""
 DSTACK_BELOW, DSTACK_WINDOW = 10.0, 3600
@@ -40,6 +40,10 @@ class Outcome:
 
     def share(self, oracle: float) -> float:
         return self.saved / oracle
+
+
+NEVER = Outcome(0.0, 0, 0)
+"""No pause at all."""
 
 
 def oracle(trace: Trace, restart: int) -> float:
@@ -113,6 +117,27 @@ def best_each(trace: Trace, restart: int) -> Outcome:
         best = max(timeouts, key=lambda after: (_saved(runs, after, restart), -after), default=0)
         pauses += [each for run in runs if (each := pause_of(run, best)) is not None]
     return Outcome.of(trace, pauses, restart)
+
+
+def capped(trace: Trace, pauses: Iterable[Pause]) -> Iterator[Pause]:
+    """At most one wrong pause for each pod within a day; whether one was wrong is known half an hour later."""
+    free: dict[str, float] = {}
+    for pause in sorted(pauses, key=lambda it: (it.pod, it.at)):
+        if pause.at >= free.get(pause.pod, 0.0):
+            yield pause
+            free[pause.pod] = pause.at + (DAY if trace.is_wrong(pause.pod, pause.at) else WRONG_SECONDS)
+
+
+def best_single_capped(trace: Trace, restart: int) -> Outcome:
+    """The one timeout that would have saved most under the cap, known afterwards."""
+    each = (Outcome.of(trace, capped(trace, fixed(trace, after)), restart) for after in _timeouts(trace))
+    return max(each, key=lambda it: it.saved)
+
+
+def best_each_capped(trace: Trace, restart: int) -> Outcome:
+    """The sum over the pods of what each one's best timeout under the cap would have saved, known afterwards."""
+    best = [max(best_single_capped(trace.part([pod]), restart), NEVER, key=lambda it: it.saved) for pod in trace.duty]
+    return Outcome(*(sum(column) for column in zip(*((it.saved, it.pauses, it.wrong) for it in best), strict=True)))
 
 
 def _timeouts(trace: Trace) -> list[int]:

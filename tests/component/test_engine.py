@@ -16,7 +16,7 @@ from ebbtide.engine import statuses
 from ebbtide.engine.turns import CONCURRENT_WRITES
 from ebbtide.ports import EventNote, Outcome, OutcomeKind
 from tests.builders import HOUR, MINUTE, SHORT_IDLE, policy, unreadable_policy
-from tests.fakes import FakeCluster, KilledError, World
+from tests.fakes import DONE, FakeCluster, KilledError, World
 
 LONG = 1.25 * HOUR
 """Longer than any idleness that leads to a pause here."""
@@ -45,6 +45,11 @@ async def broken(note: EventNote) -> Outcome:
 
 def busy_until(world: World, end: float) -> None:
     world.metrics.busy = lambda name, at: at <= end
+
+
+def planned_steps(world: World) -> list[tuple[str, OutcomeKind]]:
+    """What telemetry and logs were given, in order."""
+    return [(str(action.verb), how.kind) for report in world.telemetry.reports for action, how in report.outcomes]
 
 
 class TestFromBusyToPausedAndBack:
@@ -192,14 +197,25 @@ class TestObserve:
         world.cluster.policies = [observing()]
         await world.run_for(2 * LONG)
         assert world.cluster.actions == []
-        planned = [
-            (str(action.verb), outcome.kind)
-            for report in world.telemetry.reports
-            for action, outcome in report.outcomes
-        ]
-        assert planned == [("Warn", OutcomeKind.Observed), ("Pause", OutcomeKind.Observed)]
+        assert planned_steps(world) == [("Warn", OutcomeKind.Observed), ("Pause", OutcomeKind.Observed)]
         assert world.status()["wouldBe"]["action"] == "Pause"
         assert world.condition("Paused") == ("False", "Running")
+
+    async def test_a_planned_step_that_status_could_not_record_is_recorded_later_and_counts_once(
+        self,
+    ) -> None:
+        world = idle_world()
+        world.cluster.policies = [observing()]
+        await world.run_for(10 * MINUTE)
+        world.cluster.answers = lambda verb: Outcome(OutcomeKind.Conflict, "modified") if verb == "status" else DONE
+        await world.run_until(lambda: planned_steps(world) != [], within=LONG)
+        world.cluster.answers = lambda _: DONE
+        await world.run_for(2 * LONG)
+        assert planned_steps(world) == [
+            ("Warn", OutcomeKind.Conflict),
+            ("Warn", OutcomeKind.Observed),
+            ("Pause", OutcomeKind.Observed),
+        ]
 
     async def test_a_warning_only_planned_is_no_warning(self) -> None:
         world = idle_world()

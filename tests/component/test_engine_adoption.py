@@ -140,6 +140,17 @@ async def test_labels_are_counted_where_they_were_written_and_only_the_end_of_a_
         assert told == ([("Label", "ConflictingController", "Normal")] if count == 3 else [])
 
 
+async def test_an_original_that_a_rollout_brought_back_is_no_pause_that_was_not_told() -> None:
+    over = Memory(
+        pause=pause_record(since=NOW - 120, ended_at=NOW - 60), conditions=(accepted(),), spec_hash="5ca1ab1e"
+    )
+    world, _ = await ticked(web(deployment(0, restore=stored(4, at=NOW - 120)), memory=over), policy(idle=DEVICES_ONLY))
+    assert [note.action for note in world.notes] == ["Forget"]
+    now_paused = Memory(conditions=(accepted(),), spec_hash="5ca1ab1e")
+    world, _ = await ticked(web(deployment(0, restore=stored(4, at=NOW - 120)), memory=now_paused), policy())
+    assert [note.action for note in world.notes] == ["Pause"]
+
+
 async def test_of_what_goes_nothing_more_is_told() -> None:
     ended = foreign_job(job("train", finished=Reason.JobCompleted, finished_at=NOW - 100_000))
     world, _ = await ticked(ended, policy())

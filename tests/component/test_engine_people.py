@@ -8,7 +8,6 @@ from ebbtide.core.decision import Verb
 from ebbtide.core.notice import Notice
 from ebbtide.core.snapshot import Policy
 from ebbtide.core.workload import Checkpoint, Intent
-from ebbtide.engine import Engine
 from ebbtide.ports import Outcome, OutcomeKind
 from tests.builders import HOUR, MINUTE, SHORT_IDLE, policy
 from tests.fakes import World
@@ -37,20 +36,9 @@ class Story(World):
 
     def __init__(self, *policies: Policy, **job: Any) -> None:
         self.inbox = Inbox()
-        super().__init__()
+        super().__init__(notifier=self.inbox)
         self.cluster.policies = list(policies) or [policy(spec=NOTIFY)]
         self.cluster.add(**job)
-
-    def restart(self) -> None:
-        self.engine = Engine(
-            cluster=self.cluster,
-            metrics=self.metrics,
-            telemetry=self.telemetry,
-            leadership=self.leadership,
-            clock=self.clock,
-            settings=self.settings,
-            notifier=self.inbox,
-        )
 
     def rule(self, **spec: Any) -> None:
         idle = {**SHORT_IDLE, **spec.pop("idle", {})}

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Self
 
 import yaml
@@ -18,6 +17,7 @@ from e2e.demo.state import World
 from e2e.installation import CHART, NAMESPACE, RELEASE, SECOND_BY_SECOND, merged
 from e2e.plane.errors import PlaneError
 from e2e.plane.kubeconfig import Access, read_kubeconfig, write_kubeconfig
+from e2e.plane.lifetime import Lifetime
 from e2e.plane.ports import HOST, free_ports
 from e2e.plane.process import Component, Guard
 
@@ -42,7 +42,7 @@ class Wishes:
     roles: tuple[str, ...]
 
 
-class KindCluster:
+class KindCluster(Lifetime):
     """Created, filled and connected by `start`, deleted by `stop`; use it in a `with`.
 
     `tell` hears what is being started, `stopping` ends a start early.
@@ -93,14 +93,6 @@ class KindCluster:
             part.stop()
         self._guard.close()
         delete(self._last_runner, self._tools)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def require_alive(self) -> None:
         """Raises PlaneError with the last lines of the first connection that has ended."""

@@ -48,7 +48,7 @@ def test_without_an_api_server_it_ends_with_one_sentence(stage: Stage) -> None:
     access = Access(f"https://{HOST}:{port}", layout.authority.base64(), token="nobody")
     kubeconfig = write_kubeconfig(layout.workdir / "kubeconfigs" / "nowhere.yaml", access)
     process = stage.start(ready=False, part="lost", env={"KUBECONFIG": str(kubeconfig)})
-    assert process.wait_ended(60) == 1
+    assert process.component.wait_ended(60) == 1
     (sentence,) = _sentences(process)
     assert f"cannot reach the API server at https://{HOST}:{port}" in sentence
     assert not _lines(process, "Traceback")
@@ -57,7 +57,7 @@ def test_without_an_api_server_it_ends_with_one_sentence(stage: Stage) -> None:
 def test_without_crds_it_ends_with_one_sentence_for_each(stage: Stage) -> None:
     stage.plane.kubectl("delete", "crd", "trainingjobs.ebbtide.dev", "--timeout=60s")
     process = stage.start(ready=False, part="bare")
-    assert process.wait_ended(60) == 1
+    assert process.component.wait_ended(60) == 1
     (sentence,) = _sentences(process)
     assert "CRD trainingjobs.ebbtide.dev: not installed" in sentence
     assert "install the chart with crds.enabled=true" in sentence

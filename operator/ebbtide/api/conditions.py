@@ -11,19 +11,6 @@ from ebbtide.api.fields import Timestamp, at_most, map_by
 from ebbtide.api.model import ApiModel
 
 
-class ConditionType(StrEnum):
-    """Every condition that an Ebbtide object can carry."""
-
-    Accepted = "Accepted"
-    Succeeded = "Succeeded"
-    Running = "Running"
-    Idle = "Idle"
-    Paused = "Paused"
-    WithinBudget = "WithinBudget"
-    Priced = "Priced"
-    DeadlineAtRisk = "DeadlineAtRisk"
-
-
 class ConditionStatus(StrEnum):
     """The three states that Kubernetes knows; the words are its own."""
 

@@ -66,7 +66,6 @@ _MONEY_LENGTH: Final = 32
 _MONEY_PATTERN: Final = "^[0-9]+([.][0-9]+)?$"
 _MONEY_MESSAGE: Final = 'write a decimal number of 0 or more as a quoted string, for example "6.88"'
 _SIGNED_PATTERN: Final = "^-?[0-9]+([.][0-9]+)?$"
-_SIGNED_MESSAGE: Final = 'write a decimal number as a quoted string, for example "-6.88"'
 _FACTOR_PATTERN: Final = "^[1-9][0-9]*([.][0-9]+)?$"
 _FACTOR_MESSAGE: Final = 'write a decimal number of 1 or more as a quoted string, for example "1.4"'
 _STATUS_PATTERN: Final = "^(-|-?[0-9]+([.][0-9]+)?)$"
@@ -81,14 +80,6 @@ Amount: TypeAlias = Annotated[
     WithJsonSchema(text_schema(_MONEY_PATTERN, _MONEY_MESSAGE, _MONEY_LENGTH)),
 ]
 """Money or another exact quantity of 0 or more; a decimal string on the wire."""
-
-SignedAmount: TypeAlias = Annotated[
-    Decimal,
-    PlainValidator(_decimal(_SIGNED_PATTERN, _SIGNED_MESSAGE)),
-    _AS_TEXT,
-    WithJsonSchema(text_schema(_SIGNED_PATTERN, _SIGNED_MESSAGE, _MONEY_LENGTH)),
-]
-"""Money that may be negative."""
 
 Factor: TypeAlias = Annotated[
     Decimal,

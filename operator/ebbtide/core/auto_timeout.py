@@ -40,6 +40,10 @@ class AutoTimeout(Struct, frozen=True, gc=False):
     floor_seconds: int
     announced_at: Instant | None
     """When the warning in force was given, or planned."""
+    wrong_weight: float = WRONG_WEIGHT
+    usual_seconds: int | None = AUTO_AFTER_SECONDS
+    """T that holds without anything learnt: a shorter one must be wrong seldom, a longer one needs that one to be wrong
+    more often than not, or not worth its restart."""
 
     def after(self, idle_since: Instant | None, now: Instant) -> int:
         """T in whole seconds, for an idle clock that started then."""
@@ -50,17 +54,16 @@ class AutoTimeout(Struct, frozen=True, gc=False):
             return max(int(announced - idle_since) + self.warn_seconds, self.floor_seconds)
         least = max(int(now - idle_since) + self.warn_seconds, self.floor_seconds)
         learnt = self.learnt()
-        if not learnt.knows(least):
+        if not learnt.enough:
             return max(AUTO_AFTER_SECONDS, least)
         step = self.history.step_seconds
         # A run of age a, in steps, has been idle for a + 1 of them: the one that was seen last is not yet over in it.
         best = self.curve(learnt).best(max(least / step - 1, 0.0)) + 1
-        after = max(int(min(best * step, AUTO_CEILING_SECONDS)), least)
-        return after if learnt.knows(after) else max(after, AUTO_AFTER_SECONDS)
+        return max(int(min(best * step, AUTO_CEILING_SECONDS)), least)
 
     def learnt(self) -> Learnt:
         """What is known of its idle runs."""
-        return self.history.learnt(self.uid)
+        return self.history.learnt(self.uid, self.restart_seconds)
 
     def curve(self, learnt: Learnt) -> Curve:
         """What each timeout costs."""
@@ -70,7 +73,9 @@ class AutoTimeout(Struct, frozen=True, gc=False):
             learnt.factor,
             restart=self.restart_seconds / step,
             window=WRONG_SECONDS / step,
-            wrong_weight=WRONG_WEIGHT,
+            wrong_weight=self.wrong_weight,
+            known=learnt.known_seconds / step,
+            usual=None if self.usual_seconds is None else self.usual_seconds / step - 1,
         )
 
 

@@ -20,8 +20,6 @@ LABELLED: tuple[tuple[str, str, CapacityClass], ...] = (
 )
 """Label, value and what it means. What nothing says is Unknown: "not spot" is never taken for on-demand."""
 
-CAPACITY_LABELS = frozenset(label for label, _, _ in LABELLED)
-
 
 def labelled_class(labels: Mapping[str, str]) -> CapacityClass:
     """The class that the node's labels state; Unknown when they state none."""

@@ -4,6 +4,7 @@ Siblings are the workloads of one namespace that one policy governs: who wrote i
 """
 
 from collections.abc import Iterable, Mapping
+from math import ceil
 from typing import Final, NamedTuple
 
 from ebbtide.core.idle_hazard import OwnRuns, Seen, Siblings
@@ -29,21 +30,18 @@ class Learnt(NamedTuple):
     watched_seconds: float
     """How long the siblings were watched."""
 
-    def knows(self, after_seconds: float) -> bool:
-        """Whether a timeout can be chosen by it.
+    @property
+    def enough(self) -> bool:
+        """Whether enough runs ended to choose a timeout by them."""
+        return self.siblings_ended >= ENOUGH_ENDED
 
-        Enough runs must have ended, and runs must have been watched for half an hour beyond that age: an age that
-        nobody was seen to pass says nothing, least of all that runs so old last.
-        """
-        return is_known(self.siblings_ended, self.watched_seconds, after_seconds)
+    @property
+    def known_seconds(self) -> float:
+        """Whether work wants to be busy again within half an hour can be known of runs up to this age."""
+        return self.watched_seconds - WRONG_SECONDS
 
 
 NOTHING: Final = Learnt((), 1.0, 0.0, 0.0, 0.0)
-
-
-def is_known(ended: float, watched_seconds: float, after_seconds: float) -> bool:
-    """See Learnt.knows; `ended` runs in `watched_seconds`."""
-    return ended >= ENOUGH_ENDED and watched_seconds >= after_seconds + WRONG_SECONDS
 
 
 class IdleHistory:
@@ -71,16 +69,19 @@ class IdleHistory:
         kept = set(members.values())
         self._groups = {group: found for group, found in self._groups.items() if group in kept}
 
-    def learnt(self, uid: str) -> Learnt:
-        """What is known of a workload."""
+    def learnt(self, uid: str, restart_seconds: float) -> Learnt:
+        """What is known of a workload whose restart costs so much.
+
+        An age is judged by itself if it was watched for ten times that long, as often as ten runs take to end where a
+        pause just pays for its restart. Restarts are told apart by whole steps.
+        """
         group = self._group_of.get(uid)
         if group is None:
             return NOTHING
         siblings, known = self._groups[group]
-        own = known[uid]
-        return Learnt(
-            tuple(siblings.hazards()), own.factor, own.ended, siblings.ended, siblings.watched * self.step_seconds
-        )
+        own, enough = known[uid], ENOUGH_ENDED * ceil(restart_seconds / self.step_seconds)
+        hazards = siblings.hazards(enough, siblings.watched - WRONG_SECONDS / self.step_seconds)
+        return Learnt(hazards, own.factor, own.ended, siblings.ended, siblings.watched * self.step_seconds)
 
     def _own(self, known: dict[str, OwnRuns], uid: str, group: str) -> OwnRuns:
         own = known.get(uid)

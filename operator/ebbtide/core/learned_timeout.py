@@ -17,6 +17,10 @@ NEED: Final = 1.1
 """A pause must be expected to save this many restarts: the hazards are estimates."""
 WRONG_SECONDS: Final = 1800.0
 """A pause is wrong if its workload is wanted again within this time."""
+SELDOM: Final = 0.25
+"""Shorter than usual is only a timeout of whose pauses at most this share is wrong."""
+EVEN: Final = 0.5
+"""None is one of whose pauses more are wrong than right, and longer than usual only where the usual one is."""
 SUREST: Final = 0.999
 """Highest hazard taken for true: no run is certain to end."""
 ENDLESS: Final = 1e6
@@ -33,13 +37,13 @@ class Point(NamedTuple):
     reached: float
     """The share of runs that last as long: so many restarts are paid."""
     wrong: float
-    """The chance that a run so long ends within WRONG_SECONDS after it."""
+    """The chance that a run so long ends within WRONG_SECONDS after it; 1 where that is not known."""
 
 
 class Curve:
     """What each timeout costs, for runs that end as these hazards say."""
 
-    __slots__ = ("_cumulated", "_rates", "_restart", "_window", "_wrong_weight")
+    __slots__ = ("_cumulated", "_known", "_rates", "_restart", "_usual", "_window", "_wrong_weight")
 
     def __init__(
         self,
@@ -49,27 +53,49 @@ class Curve:
         restart: float,
         window: float,
         wrong_weight: float = 0.0,
+        known: float = inf,
+        usual: float | None = None,
     ) -> None:
         """`hazards` by bin, of the siblings; `factor`: θ. `restart` and `window` (WRONG_SECONDS) in steps.
 
-        `wrong_weight`: restarts that a wrong pause costs besides its own.
+        `wrong_weight`: restarts that a wrong pause costs besides its own. `known`, in steps: pauses of older runs count
+        as wrong, because nobody could watch yet whether they would have been. `usual`, in steps: the timeout that would
+        hold without anything learnt, left only for a reason (SELDOM, EVEN); None: there is none.
         """
         self._rates = [-log1p(-min(factor * hazard, SUREST)) for hazard in hazards]
-        self._restart, self._window, self._wrong_weight = restart, window, wrong_weight
+        self._restart, self._window, self._wrong_weight, self._known = restart, window, wrong_weight, known
+        self._usual = usual
         self._cumulated = [0.0]
         for place in range(BINS - 1):
             self._cumulated.append(self._cumulated[-1] + self._rates[place] * (EDGES[place + 1] - EDGES[place]))
 
     def best(self, least: float) -> float:
-        """The cheapest timeout from `least` (steps) on; inf if never to pause is cheaper than each."""
-        chosen, lowest, last = inf, inf, None
-        for point in self._from(least):
+        """The cheapest timeout from `least` (steps) on; inf if never to pause is cheaper than each.
+
+        The usual one stands in for a longer one unless it is known not to pay, or to be wrong more often than right.
+        """
+        chosen = self._cheapest([*self._from(least)])
+        if self._usual is None or chosen <= (usual := max(self._usual, least)):
+            return chosen
+        return usual if usual > self._known or self._is_good([*self._from(usual)]) else chosen
+
+    def _cheapest(self, points: list[Point]) -> float:
+        chosen, lowest = inf, inf
+        for point in points:
             cost = self.cost(point)
-            if cost < lowest:
+            if cost < lowest and self._is_fit(point):
                 chosen, lowest = point.after, cost
-            last = point
-        assert last is not None
-        return chosen if lowest <= last.idle + last.reached * self._rest() else inf
+        return chosen if lowest <= self._left(points) else inf
+
+    def _is_fit(self, point: Point) -> bool:
+        return self._usual is None or point.wrong <= (SELDOM if point.after < self._usual else EVEN)
+
+    def _is_good(self, points: list[Point]) -> bool:
+        return points[0].wrong <= EVEN and self._left(points) >= NEED * self._restart
+
+    def _left(self, points: list[Point]) -> float:
+        """Steps that a run of the first point's age still goes on for."""
+        return points[-1].idle + points[-1].reached * self._rest()
 
     def cost(self, point: Point) -> float:
         """Expected steps paid for each idle run: idle time, restarts, and the extra weight of wrong ones."""
@@ -88,13 +114,15 @@ class Curve:
 
     def _from(self, least: float) -> Iterator[Point]:
         """`least` and every edge after it."""
-        idle, begin, place = 0.0, least, bisect_right(EDGES, least) - 1
-        yield Point(least, 0.0, 1.0, self._wrong(least))
+        begin, place = least, bisect_right(EDGES, least) - 1
+        passed = self._cumulative(least)
+        idle, reached = 0.0, 1.0
+        yield Point(least, idle, reached, self._wrong(least))
         for after in range(place + 1, BINS):
             edge = EDGES[after]
-            idle += self._lasting(least, begin) * self._paid(after - 1, edge - begin)
-            begin = edge
-            yield Point(edge, idle, self._lasting(least, edge), self._wrong(edge))
+            idle += reached * self._paid(after - 1, edge - begin)
+            begin, reached = edge, exp(passed - self._cumulated[after])
+            yield Point(edge, idle, reached, self._wrong(edge))
 
     def _paid(self, place: int, steps: float) -> float:
         """Steps that a run at the begin of a stretch inside one bin goes on for in it."""
@@ -111,7 +139,9 @@ class Curve:
         return exp(self._cumulative(since) - self._cumulative(upto))
 
     def _wrong(self, after: float) -> float:
-        return -expm1(self._cumulative(after) - self._cumulative(after + self._window))
+        if after > self._known:
+            return 1.0
+        return max(0.0, -expm1(self._cumulative(after) - self._cumulative(after + self._window)))
 
     def _cumulative(self, age: float) -> float:
         place = bisect_right(EDGES, age) - 1

@@ -28,26 +28,17 @@ def unsaid(decision: Decision) -> tuple[Action, Instant] | None:
         return None
     if abs(situation.now - restore.at) >= LATE_SECONDS or restore.by not in set(Actor):
         return None
-    said = _message(restore, situation.workload.memory.pause)
-    action = Action(
-        Verb.Pause,
-        decision.workload,
-        known_reason(restore.reason),
-        said,
-        by=Actor(restore.by),
-        policy=restore.policy,
-    )
-    return action, restore.at
+    if any(action.verb is Verb.Forget for action in decision.actions):
+        return None  # what it bears is a copy of an earlier pause
+    reason, said = known_reason(restore.reason), _message(restore, situation.workload.memory.pause)
+    by, policy = Actor(restore.by), restore.policy
+    return Action(Verb.Pause, decision.workload, reason, said, by=by, policy=policy), restore.at
 
 
 def _message(restore: Restore, known: PauseRecord | None) -> str:
     """As status tells it, if that was still written."""
-    if (
-        known is not None
-        and known.message
-        and known.ended_at is None
-        and 0 <= restore.at + 1 - known.since < _SAME_SECONDS
-    ):
+    is_told = known is not None and known.ended_at is None and 0 <= restore.at + 1 - known.since < _SAME_SECONDS
+    if known is not None and is_told and known.message:
         return known.message
     paused = f"paused at {stamp(restore.at)}"
     if restore.by == Actor.User:

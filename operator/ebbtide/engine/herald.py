@@ -1,5 +1,6 @@
 """What people are told of a workload: its status, then events, then what is sent to receivers."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import structlog
@@ -12,7 +13,8 @@ from ebbtide.core.unsaid import unsaid
 from ebbtide.core.workload import Instant
 from ebbtide.engine.acted import Acted
 from ebbtide.engine.statuses import Statuses
-from ebbtide.ports import Cluster, EventNote, Notifier, OutcomeKind
+from ebbtide.engine.turns import in_turns
+from ebbtide.ports import Cluster, EventNote, Notifier, Outcome, OutcomeKind
 
 log = structlog.get_logger(__name__)
 
@@ -37,17 +39,14 @@ class Herald:
         outcome = await self._cluster.write_status(write)
         if outcome.kind not in _NO_ALARM:
             log.warning("status not written", workload=str(acted.decision.workload), why=outcome.message)
-        # The status write is what gives a warning: how it ended is how the warning ended.
-        acted.outcomes = [
-            (it, outcome if it.verb is Verb.Warn and not it.observed else how) for it, how in acted.outcomes
-        ]
+        acted.outcomes = [(it, _by_status(it, how, outcome)) for it, how in acted.outcomes]
         await self._publish(acted, told=outcome.kind is OutcomeKind.Done)
         return outcome.kind is OutcomeKind.Done
 
-    async def tell_unsaid(self, decision: Decision) -> None:
-        """A pause that the process before this one made and could not tell; twice is once."""
-        if news := unsaid(decision):
-            await self._say(decision, *news)
+    async def tell_unsaid(self, decisions: Iterable[Decision]) -> None:
+        """Pauses that the process before this one made and could not tell; twice is once."""
+        late = [(each, news) for each in decisions if (news := unsaid(each)) is not None]
+        await in_turns(self._say(decision, *news) for decision, news in late)
 
     async def _publish(self, acted: Acted, *, told: bool) -> None:
         """Events about the workload itself."""
@@ -61,6 +60,13 @@ class Herald:
     async def _say(self, decision: Decision, action: Action, at: Instant | None) -> None:
         """One Event."""
         await self._cluster.publish(_event(action, at, decision.ruled.situation.workload.uid))
+
+
+def _by_status(action: Action, how: Outcome, status: Outcome) -> Outcome:
+    """The status write is what gives a warning and records a planned step: how it ended is how they ended."""
+    if action.observed:
+        return how if status.kind in _NO_ALARM else status
+    return status if action.verb is Verb.Warn else how
 
 
 def _is_told(action: Action) -> bool:

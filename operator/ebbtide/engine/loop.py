@@ -106,7 +106,7 @@ class Engine:
         """Actions first, then what people are told about them."""
         if not self._has_taken_over:
             self._has_taken_over = True  # before, so that what fails here is not met again at every tick
-            await in_turns(self._herald.tell_unsaid(each) for each in planned.decisions)
+            await self._herald.tell_unsaid(planned.decisions)
         await self._execution.open_breaker(planned.fleet)
         self._execution.look(planned.decisions, planned.now)
         acted = await in_turns(self._execution.of(it, health) for it in planned.decisions if it.actions)

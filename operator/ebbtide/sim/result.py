@@ -162,9 +162,6 @@ class Result:
         return all(finding.passed for finding in self.findings)
 
 
-PLACES = Decimal("0.000001")
-
-
 def rounded(amount: Fraction) -> Decimal:
     """Half-even to six places; exact up to there, whatever the size."""
     millionths = round(amount * 1_000_000)  # round() of a Fraction is half-even and exact

@@ -1,7 +1,8 @@
 """Series gathered into rows by some of their labels, as `by (…)` does. Remembered: series are only ever added."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeAlias, TypeVar
 
 from ebbtide.sim.series_store import Track
 
@@ -10,44 +11,7 @@ Key: TypeAlias = tuple[tuple[str, str], ...]
 """The labels of a row, in the order of the keys, those that are there."""
 Bundle: TypeAlias = list[Track]
 """Series of the same labels, one for each of several metrics that has it, in the order of the metrics."""
-
-
-def _kept(labels: Mapping[str, str], keys: Iterable[str]) -> Key:
-    return tuple((key, labels[key]) for key in keys if key in labels)
-
-
-class Groups:
-    """The series of some metrics. `mark` is added to every row's labels."""
-
-    def __init__(
-        self,
-        metrics: Sequence[Sequence[Track]],
-        keys: tuple[str, ...],
-        *,
-        only: Mapping[str, tuple[str, ...]],
-        mark: tuple[tuple[str, str], ...] = (),
-    ) -> None:
-        """`only`: labels and their values of the series that count; an empty value stands for an absent label."""
-        self._metrics = metrics
-        self._keys = keys
-        self._only = only
-        self._mark = mark
-        self._seen = [0] * len(metrics)
-        self._rows: dict[Key, tuple[Labels, list[Track]]] = {}
-
-    def rows(self) -> Mapping[Key, tuple[Labels, list[Track]]]:
-        """All rows in order of first sight: labels and series."""
-        self._follow()
-        return self._rows
-
-    def _follow(self) -> None:
-        for rank, tracks in enumerate(self._metrics):
-            for index in range(self._seen[rank], len(tracks)):
-                track = tracks[index]
-                if counts(track, self._only):
-                    kept = _kept(track.labels, self._keys)
-                    self._rows.setdefault(kept, (dict(kept + self._mark), []))[1].append(track)
-            self._seen[rank] = len(tracks)
+T = TypeVar("T")
 
 
 def counts(track: Track, only: Mapping[str, tuple[str, ...]]) -> bool:
@@ -55,41 +19,60 @@ def counts(track: Track, only: Mapping[str, tuple[str, ...]]) -> bool:
     return all(track.labels.get(label, "") in values for label, values in only.items())
 
 
-class Bundles:
-    """The series of several metrics, those of the same labels together. `only` and `mark` as for Groups."""
+@dataclass(slots=True)
+class _Gathering(Generic[T]):
+    """What is gathered of the series of some metrics, each series taken up once."""
 
-    def __init__(
-        self,
-        metrics: Sequence[Sequence[Track]],
-        keys: tuple[str, ...],
-        *,
-        only: Mapping[str, tuple[str, ...]],
-        mark: tuple[tuple[str, str], ...] = (),
-    ) -> None:
-        self._metrics = metrics
-        self._keys = keys
-        self._only = only
-        self._mark = mark
-        self._seen = [0] * len(metrics)
-        self._bundles: dict[frozenset[tuple[str, str]], tuple[list[int], Bundle]] = {}
-        self._rows: dict[Key, tuple[Labels, list[Bundle]]] = {}
+    metrics: Sequence[Sequence[Track]]
+    keys: tuple[str, ...]
+    only: Mapping[str, tuple[str, ...]] = field(kw_only=True)
+    """Labels and their values of the series that count; an empty value stands for an absent label."""
+    mark: tuple[tuple[str, str], ...] = field(default=(), kw_only=True)
+    """Added to every row's labels."""
+    _seen: list[int] = field(init=False)
+    _rows: dict[Key, tuple[Labels, list[T]]] = field(init=False, default_factory=dict)
 
-    def rows(self) -> Iterable[tuple[Labels, list[Bundle]]]:
-        """All rows in order of first sight."""
-        for rank, tracks in enumerate(self._metrics):
+    def __post_init__(self) -> None:
+        self._seen = [0] * len(self.metrics)
+
+    def rows(self) -> Mapping[Key, tuple[Labels, list[T]]]:
+        """All rows in order of first sight: labels and what was gathered."""
+        for rank, tracks in enumerate(self.metrics):
             for index in range(self._seen[rank], len(tracks)):
-                if counts(tracks[index], self._only):
-                    self._add(rank, tracks[index])
+                if counts(tracks[index], self.only):
+                    self._take(rank, tracks[index])
             self._seen[rank] = len(tracks)
-        return self._rows.values()
+        return self._rows
 
-    def _add(self, rank: int, track: Track) -> None:
+    def _take(self, rank: int, track: Track) -> None:
+        """A series of the metric of that rank."""
+        raise NotImplementedError
+
+    def _put(self, labels: Mapping[str, str], gathered: T) -> None:
+        kept = tuple((key, labels[key]) for key in self.keys if key in labels)
+        self._rows.setdefault(kept, (dict(kept + self.mark), []))[1].append(gathered)
+
+
+@dataclass(slots=True)
+class Groups(_Gathering[Track]):
+    """Series one by one."""
+
+    def _take(self, rank: int, track: Track) -> None:  # noqa: ARG002  # all metrics count alike
+        self._put(track.labels, track)
+
+
+@dataclass(slots=True)
+class Bundles(_Gathering[Bundle]):
+    """The series of several metrics, those of the same labels together."""
+
+    _bundles: dict[frozenset[tuple[str, str]], tuple[list[int], Bundle]] = field(init=False, default_factory=dict)
+
+    def _take(self, rank: int, track: Track) -> None:
         identity = frozenset(track.labels.items())
         known = self._bundles.get(identity)
         if known is None:
             known = self._bundles[identity] = ([], [])
-            kept = _kept(track.labels, self._keys)
-            self._rows.setdefault(kept, (dict(kept + self._mark), []))[1].append(known[1])
+            self._put(track.labels, known[1])
         ranks, bundle = known
         place = sum(other < rank for other in ranks)
         ranks.insert(place, rank)

@@ -31,7 +31,7 @@ class StoredSource:
         """Who held which device, and when each was sampled."""
         lens = Lens(grid)
         bundled = [self._bundled(profile, marked=len(profiles) > 1) for profile in profiles]
-        found = ((labels, lens.stamps(bundles)) for one in bundled for labels, bundles in one.rows())
+        found = ((labels, lens.stamps(bundles)) for one in bundled for labels, bundles in one.rows().values())
         return Listed(Series(labels, row) for labels, row in found if row)
 
     def values(self, request: ValueRequest, grid: Grid) -> Listed:

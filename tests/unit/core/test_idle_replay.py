@@ -94,10 +94,21 @@ def test_no_pod_is_wrong_twice_a_day_under_the_cap():
     assert len(free) > len(set(free))
 
 
+def test_under_the_cap_no_timeout_saves_more_than_its_hindsight_and_each_pod_is_wrong_once_at_most():
+    trace = generated()
+    single, each = idle_rules.best_single_capped(trace, RESTART), idle_rules.best_each_capped(trace, RESTART)
+    for after in (0, 600, 1800, 3600):
+        kept = list(idle_rules.capped(trace, idle_rules.fixed(trace, after)))
+        wrong = [pause.pod for pause in kept if trace.is_wrong(pause.pod, pause.at)]
+        assert len(wrong) == len(set(wrong))
+        assert Outcome.of(trace, kept, RESTART).saved <= single.saved <= each.saved
+    assert each.wrong <= len(trace.duty)
+
+
 @pytest.mark.parametrize("auto", [True, False])
 def test_shipped_settings_never_pause_before_a_whole_warning_nor_under_the_floor(auto: bool):
     trace = generated()
     begins = {(run.pod, run.start + place * STEP): run for run in trace.runs for place in range(run.samples)}
-    for pause in idle_auto.shipped(trace, RESTART, auto=auto):
+    for pause in idle_auto.shipped(trace, RESTART, auto=auto, once=auto):
         idle = pause.at - begins[pause.pod, pause.at].start
         assert idle >= (idle_auto.floor_seconds(idle_auto.WARN, STEP) if auto else 3600)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ebbtide.api.vocabulary import CapacityClass
-from ebbtide.core.capacity import CAPACITY_LABELS, labelled_class
+from ebbtide.core.capacity import LABELLED, labelled_class
 from ebbtide.core.pricing import PriceBook, Rate, capacity_class
 from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import Catalog
@@ -134,7 +134,7 @@ def test_one_unpriced_node_leaves_the_sum_unsaid() -> None:
 )
 def test_what_labels_say_about_the_terms_of_a_node(labels: dict[str, str], meaning: CapacityClass) -> None:
     assert labelled_class(labels) is meaning
-    assert set(labels) <= CAPACITY_LABELS
+    assert set(labels) <= {label for label, _, _ in LABELLED}
 
 
 def test_a_row_can_assign_the_class_of_its_nodes() -> None:

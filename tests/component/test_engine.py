@@ -738,6 +738,19 @@ class TestCrashes:
         await world.tick(later)
         assert len(world.told("Pause")) == told
 
+    async def test_a_pause_that_a_human_asked_for_is_told_late_as_theirs(self) -> None:
+        world = idle_world()
+        world.cluster.jobs["resnet"].annotate(override="Paused")
+        world.cluster.crash_after = "Pause"
+        with pytest.raises(KilledError):
+            await world.tick()
+        world.cluster.crash_after = ""
+        world.restart()
+        await world.tick()
+        (note,) = world.cluster.events
+        assert (note.type, note.reason) == ("Normal", "PausedByUser")
+        assert note.message.endswith("Z by its user")
+
     async def test_what_cannot_be_told_late_keeps_nobody_waiting(self) -> None:
         world = await paused_world()
         world.restart()

@@ -40,5 +40,8 @@ def _message(restore: Restore, known: PauseRecord | None) -> str:
     is_told = known is not None and known.ended_at is None and 0 <= restore.at + 1 - known.since < _SAME_SECONDS
     if known is not None and is_told and known.message:
         return known.message
-    at, by = stamp(restore.at), restore.policy or restore.by
-    return f"paused at {at} by {by} ({restore.reason}); its numbers went with the process that was killed"
+    paused = f"paused at {stamp(restore.at)}"
+    if restore.by == Actor.User:
+        return f"{paused} by its user"  # the annotation names the policy that governs it all the same
+    by = restore.policy or restore.by
+    return f"{paused} by {by} ({restore.reason}); its numbers went with the process that was killed"

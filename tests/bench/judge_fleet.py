@@ -107,7 +107,12 @@ def count_ms(gangs: list[Gang]) -> float:
     watch, book = IdleWatch(), gangs[0].book
     rule, at = IdleRule(), START + SCRAPES * INTERVAL // 2 // 60 * 60
     watch.watch(
-        Watched(str(place), f"ns-{place % 50}", rule, gang.lineup, paused_since=None, resumed=False)
+        Watched(
+            *(str(place), f"ns-{place % 50}", rule, gang.lineup),
+            paused_since=None,
+            resumed=False,
+            busy=[at + 30] * PODS_PER_GANG if place % 5 < 3 else [],
+        )
         for place, gang in enumerate(gangs)
     )
     began = time.perf_counter()

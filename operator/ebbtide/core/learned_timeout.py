@@ -74,28 +74,34 @@ class Curve:
 
         The usual one stands in for a longer one unless it is known not to pay, or to be wrong more often than right.
         """
-        chosen = self._cheapest([*self._from(least)])
+        chosen = self._cheapest(least)
         if self._usual is None or chosen <= (usual := max(self._usual, least)):
             return chosen
-        return usual if usual > self._known or self._is_good([*self._from(usual)]) else chosen
+        return usual if usual > self._known or self._is_good(usual) else chosen
 
-    def _cheapest(self, points: list[Point]) -> float:
-        chosen, lowest = inf, inf
-        for point in points:
-            cost = self.cost(point)
+    def _cheapest(self, least: float) -> float:
+        chosen, lowest, idle = inf, inf, 0.0
+        for point in self._from(least):
+            if point.idle >= lowest:
+                return chosen  # what comes later costs more, never to pause included
+            cost, idle = self.cost(point), point.idle + point.reached * self._rest()
             if cost < lowest and self._is_fit(point):
                 chosen, lowest = point.after, cost
-        return chosen if lowest <= self._left(points) else inf
+        return chosen if lowest <= idle else inf
 
     def _is_fit(self, point: Point) -> bool:
         return self._usual is None or point.wrong <= (SELDOM if point.after < self._usual else EVEN)
 
-    def _is_good(self, points: list[Point]) -> bool:
-        return points[0].wrong <= EVEN and self._left(points) >= NEED * self._restart
-
-    def _left(self, points: list[Point]) -> float:
-        """Steps that a run of the first point's age still goes on for."""
-        return points[-1].idle + points[-1].reached * self._rest()
+    def _is_good(self, since: float) -> bool:
+        """Whether a pause then is at least as often right as wrong, and pays for its restart."""
+        need, idle = NEED * self._restart, 0.0
+        for point in self._from(since):
+            if point.after == since and point.wrong > EVEN:
+                return False
+            if point.idle >= need:
+                return True
+            idle = point.idle + point.reached * self._rest()
+        return idle >= need
 
     def cost(self, point: Point) -> float:
         """Expected steps paid for each idle run: idle time, restarts, and the extra weight of wrong ones."""
@@ -110,19 +116,19 @@ class Curve:
             begin = end
             if begin >= after:
                 break
-        return Point(after, idle, self._lasting(since, after), self._wrong(after))
+        return Point(after, idle, self._lasting(since, after), self._wrong(after, self._cumulative(after)))
 
     def _from(self, least: float) -> Iterator[Point]:
         """`least` and every edge after it."""
         begin, place = least, bisect_right(EDGES, least) - 1
         passed = self._cumulative(least)
         idle, reached = 0.0, 1.0
-        yield Point(least, idle, reached, self._wrong(least))
+        yield Point(least, idle, reached, self._wrong(least, passed))
         for after in range(place + 1, BINS):
-            edge = EDGES[after]
+            edge, before = EDGES[after], self._cumulated[after]
             idle += reached * self._paid(after - 1, edge - begin)
-            begin, reached = edge, exp(passed - self._cumulated[after])
-            yield Point(edge, idle, reached, self._wrong(edge))
+            begin, reached = edge, exp(passed - before)
+            yield Point(edge, idle, reached, self._wrong(edge, before))
 
     def _paid(self, place: int, steps: float) -> float:
         """Steps that a run at the begin of a stretch inside one bin goes on for in it."""
@@ -138,10 +144,11 @@ class Curve:
         """The share of the runs of one age that reach another."""
         return exp(self._cumulative(since) - self._cumulative(upto))
 
-    def _wrong(self, after: float) -> float:
+    def _wrong(self, after: float, passed: float) -> float:
+        """`passed`: the cumulated hazard up to there."""
         if after > self._known:
             return 1.0
-        return max(0.0, -expm1(self._cumulative(after) - self._cumulative(after + self._window)))
+        return max(0.0, -expm1(passed - self._cumulative(after + self._window)))
 
     def _cumulative(self, age: float) -> float:
         place = bisect_right(EDGES, age) - 1

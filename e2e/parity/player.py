@@ -10,6 +10,7 @@ from typing import Any, Final
 from e2e.installation import Installation
 from e2e.operator_process import OperatorProcess
 from e2e.page import Page
+from e2e.parity.comparison import differences
 from e2e.parity.record import Course, logged
 from e2e.parity.transposed import Document, Happening, Transposed, again, begun
 from e2e.plane.waiting import wait_until
@@ -57,19 +58,22 @@ class Player:
     def __init__(self, it: Installation, operator: OperatorProcess, switches: Mapping[str, Switch], page: Page) -> None:
         self._it, self._api, self._operator, self._page = it, it.plane.api, operator, page
         self._switches = {**switches, "operator": self._switch_operator}
+        self.stalls: list[str] = []
+        """Takes that do not count, unless they were the last, and why."""
 
-    def play(self, batch: Sequence[Transposed]) -> list[Course]:
+    def play(self, batch: Sequence[Transposed], told: Sequence[Course]) -> list[Course]:
         """The course of each scenario, in order; takes as long as the longest of them.
 
-        A second of the plane is a minute of the files, so a machine that falls seconds behind plays another story than
-        theirs. Then it is played again, in other namespaces; the last of three times counts however it went.
+        `told`: what the simulator says of each. A second of the plane is a minute of the files, so a machine that falls
+        seconds behind may play another story than theirs. A take that did and differs is played again, in other
+        namespaces; the last of three counts however it went.
         """
         for take in range(1, _TAKES + 1):
             cast = [again(it, take) for it in batch]
             courses, stalled = self._play(cast)
-            if not stalled:
+            if not stalled or not any(map(differences, told, courses)):
                 break
-            print(f"take {take} of {len(batch)} scenarios: {stalled}", flush=True)
+            self.stalls.append(f"take {take} of {len(batch)} scenarios: {stalled}")
             self._clear(cast)
         return courses
 

@@ -207,7 +207,10 @@ def test_every_change_of_a_counter_is_seen_in_some_step(prometheus: str) -> None
 
 
 def test_what_comes_back_after_an_outage_of_the_whole_source_is_no_request(prometheus: str) -> None:  # the fixture
-    """Two hours without a sample, of anything or of one gateway: what it was before is not known after one."""
+    """Two hours without a sample, of anything or of one gateway: what it was before is not known after one.
+
+    After an outage of everything (`late`) the first targets are scraped a step before the gateway.
+    """
     back = START + 7200
     old, new = {"destination_namespace": "ml", "model": "chat", "instance": "a"}, {"instance": "b"}
     steady = [30.0 * number for number in range(250)]
@@ -217,11 +220,12 @@ def test_what_comes_back_after_an_outage_of_the_whole_source_is_no_request(prome
     ) -> tuple[dict[str, str], list[Sample]]:
         return {"__name__": name, "run": run, **labels}, [(at, value) for at in times]
 
-    first, second = [START + at for at in steady[:10]], [back + at for at in steady[:10]]
-    write(prometheus, [series(run, GATEWAY.metric, first, 40.0, **old) for run in ("all", "one")])
+    first, second = [START + at for at in steady[:10]], [back + at for at in steady[:20]]
+    write(prometheus, [series(run, GATEWAY.metric, first, 40.0, **old) for run in ("all", "one", "late")])
     write(prometheus, [series("all", "up", first, 1.0), series("one", "up", [START + at for at in steady], 1.0)])
     write(prometheus, [series(run, GATEWAY.metric, second, 40.0, **old) for run in ("all", "one")])
-    write(prometheus, [series("all", GATEWAY.metric, second[6:], 3.0, **old | new), series("all", "up", second, 1.0)])
+    write(prometheus, [series("all", GATEWAY.metric, second[14:], 3.0, **old | new), series("all", "up", second, 1.0)])
+    write(prometheus, [series("late", "up", second, 1.0), series("late", GATEWAY.metric, second[3:], 40.0, **old)])
     client = PrometheusClient(prometheus)
     grid = Grid(back // STEP * STEP - 2 * STEP, back // STEP * STEP + 10 * STEP, STEP)
 
@@ -231,4 +235,5 @@ def test_what_comes_back_after_an_outage_of_the_whole_source_is_no_request(prome
 
     assert calls("all") == [3.0], "the one that begins when all are back, and nothing that is back"
     assert calls("one") == [40.0], "rather awake than deaf"
+    assert calls("late") == []
     client.close()

@@ -25,6 +25,8 @@ def _core(_full: bool) -> Section:
     figures = [
         report.told("devices in 5,000 gangs", found["devices"], "", 0),
         report.below("verdict of every gang", found["judge_ms"], 200, "ms", 1),
+        report.told("the same with every timeout learnt (Auto)", found["judge_auto_ms"], "ms"),
+        report.told("counting a minute of idle runs (Auto)", found["count_auto_ms"], "ms"),
         report.told("the same without short cuts", found["judge_thoroughly_ms"], "ms"),
         report.told("explaining one gang", found["describe_ms_per_gang"], "ms", 2),
         report.told("folding one sample", found["fold_microseconds_per_sample"], "µs", 2),

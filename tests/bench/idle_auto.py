@@ -50,7 +50,7 @@ def wishes(trace: Trace, restart: int, weight: float = 0.0) -> list[Wish]:
     It learns from a run whether it paused it or not: a paused workload that nobody wants back is idle still.
     """
     history, begins = IdleHistory(STEP), {(run.pod, run.start): run for run in trace.runs}
-    pods = [_Pod(name, AutoTimeout(history, name, restart, 0, 0, None, weight, 0)) for name in sorted(trace.duty)]
+    pods = [_Pod(name, AutoTimeout(history, name, restart, 0, 0, None, weight, None)) for name in sorted(trace.duty)]
     found: list[Wish] = []
     for at in trace.seconds:
         seen = [(pod, _seen(trace.duty[pod.name].get(at))) for pod in pods]
@@ -102,12 +102,13 @@ def _pause(run: Run, after: float) -> Pause:
     return Pause(run.pod, run.start + after, run.seconds - after)
 
 
-def shipped(trace: Trace, restart: int, *, auto: bool) -> list[Pause]:
+def shipped(trace: Trace, restart: int, *, auto: bool, once: bool) -> list[Pause]:
     """As the operator does it with a policy that says only afterSeconds: a warning, grace, limits of the fleet.
 
-    With Auto also its floor, its ceiling, the weight of wrong pauses and one of them a day.
+    With Auto also its floor, its ceiling and the weight of wrong pauses. `once`: one of them for each pod and day; the
+    operator keeps to that with Auto alone.
     """
-    played = _Shipped(trace, restart, auto=auto)
+    played = _Shipped(trace, restart, auto=auto, once=once)
     for at in trace.seconds:
         played.step(at)
     return played.paused
@@ -131,8 +132,8 @@ class _State:
 class _Shipped:
     """The fleet, tick by tick; a tick for each sample."""
 
-    def __init__(self, trace: Trace, restart: int, *, auto: bool) -> None:
-        self.trace, self.restart, self.auto = trace, restart, auto
+    def __init__(self, trace: Trace, restart: int, *, auto: bool, once: bool) -> None:
+        self.trace, self.restart, self.auto, self.once = trace, restart, auto, once
         self.history = IdleHistory(STEP)
         self.states = {pod: _State(clock=min(samples) + GRACE) for pod, samples in sorted(trace.duty.items())}
         self.ends = {pod: max(samples) for pod, samples in trace.duty.items()}
@@ -169,7 +170,7 @@ class _Shipped:
         """Its idle run ended; if it was paused, somebody started it again, and its grace begins."""
         if state.pause is not None:
             state.clock = at + GRACE
-            if self.auto and self.trace.is_wrong(state.pause.pod, state.pause.at):
+            if self.once and self.trace.is_wrong(state.pause.pod, state.pause.at):
                 state.barred = at + DAY
         state.since = state.warned = state.pause = None
 

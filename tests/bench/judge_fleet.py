@@ -9,20 +9,27 @@ import random
 import time
 import tracemalloc
 
+import msgspec
+
+from ebbtide.core.auto_timeout import AutoTimeout
 from ebbtide.core.decision import Verdict
 from ebbtide.core.evidence import EvidenceBook, Signal
 from ebbtide.core.gang import Gang
+from ebbtide.core.idle_hazard import Seen
+from ebbtide.core.idle_history import IdleHistory
 from ebbtide.core.idle_rule import IdleRule
 from ebbtide.core.lineup import Lineup
 from ebbtide.core.snapshot import MetricsHealth
 from ebbtide.core.verdict import describe, judge, judge_thoroughly
 from ebbtide.core.workload import Attribution, Pod
+from ebbtide.samples.idle_watch import IdleWatch, Watched
 
 START = 1_780_000_000.0
 INTERVAL = 60.0
 SCRAPES = 70
 PODS_PER_GANG = 10
 MODEL = "NVIDIA H100 80GB HBM3"
+AUTO_MINUTES = 120
 NOW = START + (SCRAPES - 1) * INTERVAL + 20
 
 
@@ -74,6 +81,45 @@ def fleet(book: EvidenceBook, gangs: int) -> list[Gang]:
     ]
 
 
+def with_auto(gangs: list[Gang]) -> list[Gang]:
+    """The same under a policy that says afterSeconds: Auto, each with hours of idle runs behind it."""
+    noise, history = random.Random(7), IdleHistory()
+    patience = [noise.uniform(2, 40) for _ in gangs]
+    for _ in range(AUTO_MINUTES):
+        history.step(a_minute(noise, patience))
+    return [
+        msgspec.structs.replace(gang, timeout=AutoTimeout(history, str(place), 300.0 + place % 600, 600, 1200, None))
+        for place, gang in enumerate(gangs)
+    ]
+
+
+def a_minute(noise: random.Random, patience: list[float]) -> dict[str, list[tuple[str, Seen]]]:
+    """What each workload did: its idle runs last some minutes each. Fifty groups of siblings."""
+    seen: dict[str, list[tuple[str, Seen]]] = {}
+    for place, minutes in enumerate(patience):
+        what = Seen.Busy if noise.random() < 1 / minutes else Seen.Idle
+        seen.setdefault(f"ns-{place % 50}", []).append((str(place), what))
+    return seen
+
+
+def count_ms(gangs: list[Gang]) -> float:
+    """Milliseconds to count one minute of everybody's idle runs, as happens once a minute."""
+    watch, book = IdleWatch(), gangs[0].book
+    rule, at = IdleRule(), START + SCRAPES * INTERVAL // 2 // 60 * 60
+    watch.watch(
+        Watched(
+            *(str(place), f"ns-{place % 50}", rule, gang.lineup),
+            paused_since=None,
+            resumed=False,
+            busy=[at + 30] * PODS_PER_GANG if place % 5 < 3 else [],
+        )
+        for place, gang in enumerate(gangs)
+    )
+    began = time.perf_counter()
+    watch.count(book, at, at + book.history.step_seconds)
+    return 1000 * (time.perf_counter() - began)
+
+
 def best_of(times: int, work: object) -> float:
     """Milliseconds of the fastest run: the others measure the machine."""
     found = []
@@ -100,10 +146,13 @@ def run(gangs: int = 5000) -> dict[str, float]:
     book = EvidenceBook(INTERVAL, START - 86_400)
     fold_seconds = fill(book, gangs)
     all_gangs = fleet(book, gangs)
+    learnt = with_auto(all_gangs)
     gc.collect()
     return {
         "devices": float(len(book)),
         "judge_ms": best_of(5, lambda: [judge(gang) for gang in all_gangs]),
+        "judge_auto_ms": best_of(5, lambda: [judge(gang) for gang in learnt]),
+        "count_auto_ms": min(count_ms(all_gangs) for _ in range(3)),
         "judge_thoroughly_ms": best_of(1, lambda: [judge_thoroughly(gang) for gang in all_gangs]),
         "describe_ms_per_gang": best_of(3, lambda: describe(all_gangs[4], judge(all_gangs[4]))),
         "fold_microseconds_per_sample": 1e6 * fold_seconds / (7 * len(book)),

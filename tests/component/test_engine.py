@@ -14,7 +14,7 @@ from ebbtide.core.status import workload_status
 from ebbtide.core.workload import Breaker, Checkpoint, Intent, Namespace
 from ebbtide.engine import statuses
 from ebbtide.engine.turns import CONCURRENT_WRITES
-from ebbtide.ports import Outcome, OutcomeKind
+from ebbtide.ports import EventNote, Outcome, OutcomeKind
 from tests.builders import HOUR, MINUTE, SHORT_IDLE, policy, unreadable_policy
 from tests.fakes import DONE, FakeCluster, KilledError, World
 
@@ -37,6 +37,10 @@ async def paused_world(**options: object) -> World:
 
 def observing(*, spec: dict[str, object] | None = None) -> Policy:
     return policy(spec={"mode": "Observe", **(spec or {})})
+
+
+async def broken(note: EventNote) -> Outcome:
+    raise RuntimeError(note.message)
 
 
 def busy_until(world: World, end: float) -> None:
@@ -733,6 +737,53 @@ class TestCrashes:
         world.restart()
         await world.tick(later)
         assert len(world.told("Pause")) == told
+
+    async def test_a_pause_that_a_human_asked_for_is_told_late_as_theirs(self) -> None:
+        world = idle_world()
+        world.cluster.jobs["resnet"].annotate(override="Paused")
+        world.cluster.crash_after = "Pause"
+        with pytest.raises(KilledError):
+            await world.tick()
+        world.cluster.crash_after = ""
+        world.restart()
+        await world.tick()
+        (note,) = world.cluster.events
+        assert (note.type, note.reason) == ("Normal", "PausedByUser")
+        assert note.message.endswith("Z by its user")
+
+    async def test_what_cannot_be_told_late_keeps_nobody_waiting(self) -> None:
+        world = await paused_world()
+        world.restart()
+        world.cluster.publish = broken  # type: ignore[method-assign]
+        world.cluster.jobs["resnet"].annotate(override="Running")
+        for _ in range(2):
+            with pytest.raises(RuntimeError):
+                await world.tick()
+        assert not world.is_paused(), "the second tick does not begin with it again"
+
+    async def test_a_status_that_cannot_be_digested_is_left_out_and_the_others_are_written(self) -> None:
+        world = await paused_world()
+        stored = world.cluster.jobs["resnet"]
+        target = stored.workload.target
+        strange = replace(target.restore, reason="half of a pair: \ud800")
+        stored.workload = replace(stored.workload, target=replace(target, restore=strange))
+        stored.store({})
+        world.cluster.add("other")
+        await world.tick()
+        assert world.status() == {}
+        assert world.cluster.jobs["other"].status
+
+    async def test_a_time_that_lies_ahead_is_no_news(self) -> None:
+        world = await paused_world()
+        world.cluster.events.clear()
+        stored = world.cluster.jobs["resnet"]
+        target = stored.workload.target
+        stored.workload = replace(
+            stored.workload, target=replace(target, restore=replace(target.restore, at=world.clock.time + HOUR))
+        )
+        world.restart()
+        await world.tick()
+        assert world.told("Pause") == []
 
     async def test_what_was_told_is_not_told_again_by_a_new_process_or_another_leader(self) -> None:
         world = await paused_world()

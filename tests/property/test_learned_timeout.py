@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ebbtide.core.auto_timeout import AUTO_CEILING_SECONDS, AutoTimeout, floor_seconds
 from ebbtide.core.idle_hazard import BINS, EDGES, Seen, bin_of
 from ebbtide.core.idle_history import IdleHistory
-from ebbtide.core.learned_timeout import NEED, Curve
+from ebbtide.core.learned_timeout import EVEN, NEED, SELDOM, Curve
 
 HAZARDS = st.lists(st.floats(0.0, 0.9), min_size=BINS, max_size=BINS)
 FACTORS = st.floats(0.05, 5.0)
@@ -60,6 +60,31 @@ def test_a_pause_is_never_due_where_what_is_left_is_not_worth_the_restarts(hazar
     given_ = curve(hazards, 1.0, restart, weight)
     if given_.best(0.0) == 0.0:
         assert given_.point(1e7).idle >= NEED * restart * (1 - 1e-6)
+
+
+USUAL = 59.0
+
+
+@given(hazards=HAZARDS, restart=st.floats(1.0, 60.0), weight=st.floats(0.0, 8.0), least=st.integers(0, 300))
+def test_the_usual_timeout_is_left_only_for_a_reason(hazards, restart, weight, least):
+    given_ = Curve(hazards, 1.0, restart=restart, window=30.0, wrong_weight=weight, usual=USUAL)
+    best, usual = given_.best(least), max(USUAL, least)
+    if best < USUAL:
+        assert given_.point(best).wrong <= SELDOM
+    elif best == usual:
+        assert given_.point(usual).wrong <= EVEN
+    else:
+        pays = given_.point(1e7, usual).idle >= NEED * restart * (1 + 1e-6)
+        assert given_.point(usual).wrong > EVEN or not pays
+
+
+@given(hazards=HAZARDS, restart=st.floats(1.0, 60.0), known=st.integers(-30, 58), least=st.integers(0, 300))
+def test_what_was_not_watched_long_enough_never_makes_a_pause_earlier_than_the_usual_one(
+    hazards, restart, known, least
+):
+    given_ = Curve(hazards, 1.0, restart=restart, window=30.0, known=known, usual=USUAL)
+    best = given_.best(least)
+    assert best <= known or best == max(USUAL, least)
 
 
 @given(

@@ -54,8 +54,11 @@ class KindReflectors:
                 await self._look()
                 await asyncio.sleep(self._look_seconds if self._looked.is_set() else FIRST_SECONDS)
         finally:
-            for _, task in self._running.values():
+            tasks = [task for _, task in self._running.values()]
+            for task in tasks:
                 task.cancel()
+            # Who stops us closes the client next: nobody may still be reading through it.
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     @property
     def synced(self) -> bool:

@@ -41,8 +41,9 @@ class AutoTimeout(Struct, frozen=True, gc=False):
     announced_at: Instant | None
     """When the warning in force was given, or planned."""
     wrong_weight: float = WRONG_WEIGHT
-    early_seconds: int = AUTO_AFTER_SECONDS
-    """A shorter T must be wrong seldom (MOST_WRONG); one that holds without anything learnt may be what it is."""
+    usual_seconds: int | None = AUTO_AFTER_SECONDS
+    """T that holds without anything learnt: a shorter one must be wrong seldom, a longer one needs that one to be wrong
+    more often than not, or not worth its restart."""
 
     def after(self, idle_since: Instant | None, now: Instant) -> int:
         """T in whole seconds, for an idle clock that started then."""
@@ -74,7 +75,7 @@ class AutoTimeout(Struct, frozen=True, gc=False):
             window=WRONG_SECONDS / step,
             wrong_weight=self.wrong_weight,
             known=learnt.known_seconds / step,
-            early=self.early_seconds / step - 1,
+            usual=None if self.usual_seconds is None else self.usual_seconds / step - 1,
         )
 
 

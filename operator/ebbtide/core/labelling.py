@@ -1,6 +1,7 @@
 """Attribution labels that somebody takes off again: three times they are written, then left off for a day.
 
-They are never worth a fight. A pod that was created since they were written last lacks them for no such reason.
+They are never worth a fight. A pod that was created since they were written last, or so shortly before that it was not
+seen then, lacks them for no such reason.
 """
 
 from collections.abc import Collection, Sequence
@@ -25,7 +26,7 @@ def labelled(
     before = _written(situation, request)
     if before is not None and before.count >= MOST:
         return ()
-    attempt = 1 if before is None else before.count + _is_taken_off(before, missing, lacking)
+    attempt = 1 if before is None else before.count + _is_taken_off(situation, before, missing, lacking)
     named = f"attribution labels {', '.join(missing) or 'of its pods'}"
     reason, said = Reason.Accepted, f"{named} are missing"
     if attempt >= MOST:
@@ -52,6 +53,7 @@ def _written(situation: Situation, request: str) -> Attempts | None:
     return stored if situation.now - stored.since < DAY_SECONDS else None
 
 
-def _is_taken_off(before: Attempts, missing: Sequence[str], lacking: Sequence[Pod]) -> bool:
-    """They were there."""
-    return bool(missing) or any(pod.created_at <= before.since for pod in lacking)
+def _is_taken_off(situation: Situation, before: Attempts, missing: Sequence[str], lacking: Sequence[Pod]) -> bool:
+    """They were there. A look tells late of a pod, and its creation is told in whole seconds."""
+    seen = before.since - situation.lag_seconds
+    return bool(missing) or any(pod.created_at <= seen for pod in lacking)

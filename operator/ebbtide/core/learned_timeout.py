@@ -17,8 +17,10 @@ NEED: Final = 1.1
 """A pause must be expected to save this many restarts: the hazards are estimates."""
 WRONG_SECONDS: Final = 1800.0
 """A pause is wrong if its workload is wanted again within this time."""
-MOST_WRONG: Final = 0.25
-"""The chance of a wrong pause, above which a timeout shorter than the one that holds unlearnt does not compete."""
+SELDOM: Final = 0.25
+"""Shorter than usual is only a timeout of whose pauses at most this share is wrong."""
+EVEN: Final = 0.5
+"""None is one of whose pauses more are wrong than right, and longer than usual only where the usual one is."""
 SUREST: Final = 0.999
 """Highest hazard taken for true: no run is certain to end."""
 ENDLESS: Final = 1e6
@@ -41,7 +43,7 @@ class Point(NamedTuple):
 class Curve:
     """What each timeout costs, for runs that end as these hazards say."""
 
-    __slots__ = ("_cumulated", "_early", "_known", "_rates", "_restart", "_window", "_wrong_weight")
+    __slots__ = ("_cumulated", "_known", "_rates", "_restart", "_usual", "_window", "_wrong_weight")
 
     def __init__(
         self,
@@ -52,31 +54,54 @@ class Curve:
         window: float,
         wrong_weight: float = 0.0,
         known: float = inf,
-        early: float = 0.0,
+        usual: float | None = None,
     ) -> None:
         """`hazards` by bin, of the siblings; `factor`: θ. `restart` and `window` (WRONG_SECONDS) in steps.
 
         `wrong_weight`: restarts that a wrong pause costs besides its own. `known`, in steps: pauses of older runs count
-        as wrong, because nobody could watch yet whether they would have been. `early`: timeouts of fewer steps compete
-        only if at most MOST_WRONG of their pauses are wrong.
+        as wrong, because nobody could watch yet whether they would have been. `usual`, in steps: the timeout that would
+        hold without anything learnt, left only for a reason (SELDOM, EVEN); None: there is none.
         """
         self._rates = [-log1p(-min(factor * hazard, SUREST)) for hazard in hazards]
         self._restart, self._window, self._wrong_weight, self._known = restart, window, wrong_weight, known
-        self._early = early
+        self._usual = usual
         self._cumulated = [0.0]
         for place in range(BINS - 1):
             self._cumulated.append(self._cumulated[-1] + self._rates[place] * (EDGES[place + 1] - EDGES[place]))
 
     def best(self, least: float) -> float:
-        """The cheapest timeout from `least` (steps) on; inf if never to pause is cheaper than each."""
-        chosen, lowest, last = inf, inf, None
+        """The cheapest timeout from `least` (steps) on; inf if never to pause is cheaper than each.
+
+        The usual one stands in for a longer one unless it is known not to pay, or to be wrong more often than right.
+        """
+        chosen = self._cheapest(least)
+        if self._usual is None or chosen <= (usual := max(self._usual, least)):
+            return chosen
+        return usual if usual > self._known or self._is_good(usual) else chosen
+
+    def _cheapest(self, least: float) -> float:
+        chosen, lowest, idle = inf, inf, 0.0
         for point in self._from(least):
-            cost = self.cost(point)
-            if cost < lowest and (point.after >= self._early or point.wrong <= MOST_WRONG):
+            if point.idle >= lowest:
+                return chosen  # what comes later costs more, never to pause included
+            cost, idle = self.cost(point), point.idle + point.reached * self._rest()
+            if cost < lowest and self._is_fit(point):
                 chosen, lowest = point.after, cost
-            last = point
-        assert last is not None
-        return chosen if lowest <= last.idle + last.reached * self._rest() else inf
+        return chosen if lowest <= idle else inf
+
+    def _is_fit(self, point: Point) -> bool:
+        return self._usual is None or point.wrong <= (SELDOM if point.after < self._usual else EVEN)
+
+    def _is_good(self, since: float) -> bool:
+        """Whether a pause then is at least as often right as wrong, and pays for its restart."""
+        need, idle = NEED * self._restart, 0.0
+        for point in self._from(since):
+            if point.after == since and point.wrong > EVEN:
+                return False
+            if point.idle >= need:
+                return True
+            idle = point.idle + point.reached * self._rest()
+        return idle >= need
 
     def cost(self, point: Point) -> float:
         """Expected steps paid for each idle run: idle time, restarts, and the extra weight of wrong ones."""
@@ -91,19 +116,19 @@ class Curve:
             begin = end
             if begin >= after:
                 break
-        return Point(after, idle, self._lasting(since, after), self._wrong(after))
+        return Point(after, idle, self._lasting(since, after), self._wrong(after, self._cumulative(after)))
 
     def _from(self, least: float) -> Iterator[Point]:
         """`least` and every edge after it."""
         begin, place = least, bisect_right(EDGES, least) - 1
         passed = self._cumulative(least)
         idle, reached = 0.0, 1.0
-        yield Point(least, idle, reached, self._wrong(least))
+        yield Point(least, idle, reached, self._wrong(least, passed))
         for after in range(place + 1, BINS):
-            edge = EDGES[after]
+            edge, before = EDGES[after], self._cumulated[after]
             idle += reached * self._paid(after - 1, edge - begin)
-            begin, reached = edge, exp(passed - self._cumulated[after])
-            yield Point(edge, idle, reached, self._wrong(edge))
+            begin, reached = edge, exp(passed - before)
+            yield Point(edge, idle, reached, self._wrong(edge, before))
 
     def _paid(self, place: int, steps: float) -> float:
         """Steps that a run at the begin of a stretch inside one bin goes on for in it."""
@@ -119,10 +144,11 @@ class Curve:
         """The share of the runs of one age that reach another."""
         return exp(self._cumulative(since) - self._cumulative(upto))
 
-    def _wrong(self, after: float) -> float:
+    def _wrong(self, after: float, passed: float) -> float:
+        """`passed`: the cumulated hazard up to there."""
         if after > self._known:
             return 1.0
-        return -expm1(self._cumulative(after) - self._cumulative(after + self._window))
+        return max(0.0, -expm1(passed - self._cumulative(after + self._window)))
 
     def _cumulative(self, age: float) -> float:
         place = bisect_right(EDGES, age) - 1

@@ -26,7 +26,7 @@ def unsaid(decision: Decision) -> tuple[Action, Instant] | None:
     restore = target.restore if target is not None and situation.paused_by_us else None
     if target is None or restore is None or restore.at <= target.created_at + _CREATED_SECONDS:
         return None
-    if not situation.now - LATE_SECONDS < restore.at or restore.by not in set(Actor):
+    if abs(situation.now - restore.at) >= LATE_SECONDS or restore.by not in set(Actor):
         return None
     if any(action.verb is Verb.Forget for action in decision.actions):
         return None  # what it bears is a copy of an earlier pause
@@ -40,5 +40,8 @@ def _message(restore: Restore, known: PauseRecord | None) -> str:
     is_told = known is not None and known.ended_at is None and 0 <= restore.at + 1 - known.since < _SAME_SECONDS
     if known is not None and is_told and known.message:
         return known.message
-    at, by = stamp(restore.at), restore.policy or restore.by
-    return f"paused at {at} by {by} ({restore.reason}); its numbers went with the process that was killed"
+    paused = f"paused at {stamp(restore.at)}"
+    if restore.by == Actor.User:
+        return f"{paused} by its user"  # the annotation names the policy that governs it all the same
+    by = restore.policy or restore.by
+    return f"{paused} by {by} ({restore.reason}); its numbers went with the process that was killed"

@@ -88,8 +88,8 @@ class Engine:
         decided = perf_counter()
         self._remember_share(planned)
         acts = self._leadership.may_write()
+        self._has_taken_over &= acts
         acted, writes = await self._act(planned, state, health) if acts else ([], 0)
-        self._has_taken_over = acts
         self.last_tick_at = self._clock.now()
         return self._report(planned, acted, writes, health, (started, decide_started, decided))
 
@@ -105,6 +105,7 @@ class Engine:
     async def _act(self, planned: Plan, state: ClusterState, health: MetricsHealth) -> tuple[list[Acted], int]:
         """Actions first, then what people are told about them."""
         if not self._has_taken_over:
+            self._has_taken_over = True  # before, so that what fails here is not met again at every tick
             await self._herald.tell_unsaid(planned.decisions)
         await self._execution.open_breaker(planned.fleet)
         self._execution.look(planned.decisions, planned.now)

@@ -54,14 +54,14 @@ class Statuses:
         told_on = workload.status_object
         if told_on is None or any(action.verb is Verb.Discard for action in acted.decision.actions):
             return None
+        waiting = waits(acted.decision, health)
         try:
             status = workload_status(acted.decision, done=acted.done, problem=acted.problem, version=acted.version)
+            seen = fingerprint(as_before(status, workload.memory) if waiting else status)
         except Exception:
             log.exception("its status could not be made; the others are written", workload=str(workload.key))
             return None
-        waiting = waits(acted.decision, health)
-        news = as_before(status, workload.memory) if waiting else status
-        if fingerprint(news) == workload.memory.fingerprint and not self._needs_refresh(acted.decision):
+        if seen == workload.memory.fingerprint and not self._needs_refresh(acted.decision):
             self._settled[workload.uid] = Told(Outline.of(acted.decision), acted.done, acted.problem, waiting)
             return None
         return StatusWrite(told_on.kind, workload.key.namespace, told_on.name, told_on.uid, status)

@@ -24,6 +24,9 @@ from ebbtide.samples.span import Grid
 _OF_TARGETS: Final = frozenset({"job", "instance", "endpoint", "service", "namespace", "pod", "container"})
 """Matchers that pin the exporter of the devices would exclude every other target."""
 _POD: Final = ("namespace", "pod")
+_ALL_SCRAPED_STEPS: Final = 5
+"""So many steps after the first scrape of any target every target has been scraped: Prometheus itself calls a series
+stale after five minutes."""
 
 
 class PrometheusSigns:
@@ -56,26 +59,29 @@ class PrometheusSigns:
             *(self._part(f"{GAUGE}", "max", _POD, f"max_over_time({self._selector(it)}[{once}])") for it in GAUGES),
             *(self._part(f"{COUNTER}", "sum", _POD, f"changes({self._selector(it)}[{twice}])") for it in COUNTERS),
             *(self._part(ACTIVITY, "max", _POD, f"max_over_time({self._selector(it)}[{once}])") for it in ACTIVITIES),
-            *(self._named(it, once, twice) for it in named),
+            *(self._named(it, step) for it in named),
         ]
         return " or ".join(_apart(parts))
 
-    def _named(self, it: Named, once: str, twice: str) -> str:
+    def _named(self, it: Named, step: float) -> str:
+        once, twice = _window(step), _window(2 * step)
         selector = self._selector(it.metric, f"{it.namespace_label}=~{_one_of(it.namespaces)}")
         if it.calls:
-            return self._part(it.mark, "sum", (it.namespace_label, *it.labels), self._risen(selector, once))
+            risen = self._risen(selector, once, _window((1 + _ALL_SCRAPED_STEPS) * step))
+            return self._part(it.mark, "sum", (it.namespace_label, *it.labels), risen)
         values = f"changes({selector}[{twice}])" if it.is_counter else f"max_over_time({selector}[{once}])"
         function = "sum" if it.is_counter else "max"
         return self._part(it.mark, function, (it.namespace_label, *it.labels), values)
 
-    def _risen(self, selector: str, once: str) -> str:
+    def _risen(self, selector: str, once: str, long_before: str) -> str:
         """How far each counter is above what it was; all of its value if it is below that, or was not there before.
 
-        After an outage of the whole source nothing at all was there before, and what comes back is not new.
+        After an outage of the whole source what comes back is not new, and targets come back one after another: that
+        something was there only just before proves nothing of the others.
         """
         now = f"last_over_time({selector}[{once}])"
         before = f"last_over_time({selector}[{_window(CALL_MEMORY_SECONDS)}] offset {once})"
-        anything = f"group({self._selector('up')} offset {once})"
+        anything = f"group({self._selector('up')} offset {long_before})"
         began = f"{now} > 0 unless {before} and on () {anything}"
         return f"({now} - {before} > 0) or ({now} > 0 and {now} < {before}) or ({began})"
 

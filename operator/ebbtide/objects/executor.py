@@ -13,6 +13,7 @@ from ebbtide.api import labels as keys
 from ebbtide.api.parsing import Invalid
 from ebbtide.core.adoption import attribution_labels
 from ebbtide.core.decision import Action, Actor, Verb
+from ebbtide.core.intent import Wish, word
 from ebbtide.core.workload import Instant, Target, Workload
 from ebbtide.objects import outcomes
 from ebbtide.objects.api_server import ApiServer
@@ -146,7 +147,7 @@ class Executor:
             case Verb.Pause | Verb.Hold:
                 return await self._stop(action, workload)
             case Verb.Resume | Verb.Start:
-                return await self._move(workload, lambda document, lever: _start(action, workload, document, lever))
+                return await self._begin(action, workload)
             case Verb.Forget:
                 return await self._forget(workload)
             case Verb.Adopt | Verb.Discard | Verb.Label:
@@ -161,18 +162,30 @@ class Executor:
         note = self._note(action)
         return await self._move(workload, lambda document, lever: patches.stop(document, lever, note))
 
-    async def _asked_again(self, workload: Workload) -> str:
-        """Why a stop is decided again: what its user wants has changed, and a watch that is mute did not tell.
+    async def _begin(self, action: Action, workload: Workload) -> Outcome:
+        """What nobody asked for by name starts nothing that its user has stopped meanwhile."""
+        if action.by is not Actor.User:
+            now = await self._wanted(workload)
+            if now is not None and word(now.intent, now.memory, self._clock()).wish is Wish.Stop:
+                return outcomes.conflict(f"{workload.key}: its owner stopped it since this was decided")
+        return await self._move(workload, lambda document, lever: _start(action, workload, document, lever))
 
-        Where the lever lies on the user's own object, `_move` reads that.
+    async def _asked_again(self, workload: Workload) -> str:
+        """Why a stop is decided again: what its user wants has changed, and a watch that is mute did not tell."""
+        now = await self._wanted(workload)
+        same = now is None or (now.uid == workload.uid and wish(now) == wish(workload))
+        return "" if same else f"{workload.key}: its owner changed it since this was decided"
+
+    async def _wanted(self, workload: Workload) -> Workload | None:
+        """What its user wants by the API server's word; None where the lever lies on the user's own object.
+
+        There `_move` reads it.
         """
         key = workload.key
         if key.kind != TRAINING_JOBS.kind:
-            return ""
+            return None
         document = await self._client.get(TRAINING_JOBS, key.namespace, key.name)
-        uid, now = decode_training_job(msgspec.json.encode(document))
-        same = uid == workload.uid and wish(now) == wish(workload)
-        return "" if same else f"{key}: its owner changed it since this was decided"
+        return decode_training_job(msgspec.json.encode(document))[1]
 
     async def _forget(self, workload: Workload) -> Outcome:
         """Where its owner has taken the annotation away already, the API server has said now that it is so."""

@@ -62,11 +62,15 @@ class IdleWatch:
         if not self._gangs and not any(map(says_auto, state.policies)):
             return
         known = {gang.uid: gang for gang in self._gangs}
-        self._gangs = list(self._watched(state, known)) if any(map(says_auto, state.policies)) else []
-        self._pods = {(pod.namespace, pod.name): gang for gang in self._gangs for pod in gang.lineup.pods}
+        self.watch(self._watched(state, known) if any(map(says_auto, state.policies)) else ())
         book.history.keep({gang.uid: gang.group for gang in self._gangs})
         if not self._gangs:
             self._at = None
+
+    def watch(self, gangs: Iterable[Watched]) -> None:
+        """These and no others."""
+        self._gangs = list(gangs)
+        self._pods = {(pod.namespace, pod.name): gang for gang in self._gangs for pod in gang.lineup.pods}
 
     def take(self, holding: Holding, signal: Signal, samples: Iterable[tuple[Instant, float]]) -> None:
         """Samples of one signal of a device: the busy ones are remembered until their time is counted."""

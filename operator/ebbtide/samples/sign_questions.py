@@ -88,7 +88,7 @@ class SignSource(Protocol):
         SIGNAL_LABEL says which: GAUGE the greatest in the step; COUNTER how often it changed within two steps, so that
         no change lies between two windows; ACTIVITY the greatest; a `Named.mark` as the one or the other, or where
         `calls` how far the counter rose in the step, without rows for steps in which it did not. A series that was
-        reset, or begins, rose by its value, unless the source had no samples of anything right before the step.
+        reset, or begins, rose by its value, unless the source had no samples of anything five steps before.
         """
 
 

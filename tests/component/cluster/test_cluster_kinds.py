@@ -11,9 +11,11 @@ import pytest
 from aiohttp import web
 
 from ebbtide.cluster.discovery import served_kinds
+from ebbtide.cluster.kind_reflectors import KindReflectors
 from ebbtide.cluster.reflector import Timing
 from ebbtide.cluster.stores import FRESH_SECONDS, Stores
 from ebbtide.objects.errors import ApiError
+from ebbtide.objects.inventory import Inventory
 from tests.cluster_stand_in import StandIn, running
 from tests.kinds import BY_KIND
 
@@ -94,6 +96,38 @@ async def kept_warm(cluster: Cluster, path: Path, clock: list[float] | None = No
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+class SlowToEnd:
+    """In the place of a reflector whose connection takes a while to close."""
+
+    reading = 0
+    synced, problem = True, ""
+
+    def __init__(self, resource: Any, *_: object) -> None:
+        self.resource = resource
+
+    async def run(self) -> None:
+        SlowToEnd.reading += 1
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.05)
+            SlowToEnd.reading -= 1
+
+
+async def test_whoever_stops_reading_kinds_waits_until_nobody_reads(tmp_path: Path) -> None:
+    cluster = Cluster()
+    cluster.install("JobSet")
+    make: Any = SlowToEnd
+    async with running(cluster, tmp_path) as client:
+        kinds = KindReflectors(client, Inventory(), make)
+        task = asyncio.create_task(kinds.run())
+        await asyncio.wait_for(kinds.wait_synced(), 10)
+        assert SlowToEnd.reading > 0
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert SlowToEnd.reading == 0
 
 
 async def eventually(holds: Callable[[], object]) -> None:

@@ -265,6 +265,7 @@ def test_pods_that_are_new_are_labelled_without_end_and_those_that_lost_their_la
         return decision
 
     assert counted(of(labelling(2, ago=60), NOW - 30)) == (TEAM, 2)
+    assert counted(of(labelling(2, ago=60), NOW - 61)) == (TEAM, 2), "it may not have been seen then"
     assert counted(of(labelling(2, ago=60), NOW - 90)) == (TEAM, 3)
     assert Verb.Label not in verbs(of(labelling(3, ago=60), NOW - 30)), "who strips the old ones strips it too"
 

@@ -109,6 +109,6 @@ def test_under_the_cap_no_timeout_saves_more_than_its_hindsight_and_each_pod_is_
 def test_shipped_settings_never_pause_before_a_whole_warning_nor_under_the_floor(auto: bool):
     trace = generated()
     begins = {(run.pod, run.start + place * STEP): run for run in trace.runs for place in range(run.samples)}
-    for pause in idle_auto.shipped(trace, RESTART, auto=auto):
+    for pause in idle_auto.shipped(trace, RESTART, auto=auto, once=auto):
         idle = pause.at - begins[pause.pod, pause.at].start
         assert idle >= (idle_auto.floor_seconds(idle_auto.WARN, STEP) if auto else 3600)

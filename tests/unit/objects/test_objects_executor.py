@@ -209,11 +209,34 @@ async def test_a_word_that_no_watch_told_of_is_heard_before_a_pause(
     assert len(writes(stand_in)) == (want is OutcomeKind.Done)
 
 
+@pytest.mark.parametrize(
+    ("there", "by", "want"),
+    [
+        ({}, Actor.Policy, OutcomeKind.Done),
+        ({"keep-until": "2099-01-01T00:00:00Z"}, Actor.Policy, OutcomeKind.Done),
+        ({"override": "Paused", "override-until": "2026-01-01T00:00:00Z"}, Actor.Policy, OutcomeKind.Done),
+        ({"override": "Paused"}, Actor.Policy, OutcomeKind.Conflict),
+        ({"override": "Paused"}, Actor.User, OutcomeKind.Done),
+    ],
+    ids=["nothing new", "a veto starts and stops nothing", "a stop that is over", "a stop", "by a human's name"],
+)
+async def test_a_stop_that_no_watch_told_of_is_heard_before_a_policy_resumes(
+    tmp_path: Path, there: dict[str, str], by: Actor, want: OutcomeKind
+) -> None:
+    stand_in = ours(annotations={f"ebbtide.dev/{key}": value for key, value in there.items()})
+    paused = job(suspend=True, annotations={"ebbtide.dev/restore": RESTORE})
+    stand_in.answer(200, paused, when=of_job)
+    stand_in.answer(200, job("8"))
+    async with executing(stand_in, tmp_path) as executor:
+        assert (await executor.execute(action(Verb.Resume, by=by), workload(paused))).kind is want
+    assert len(writes(stand_in)) == (want is OutcomeKind.Done)
+
+
 async def test_after_the_start_of_a_users_job_its_fields_are_given_up(tmp_path: Path) -> None:
     restore = {"ebbtide.dev/restore": RESTORE}
     paused = job(suspend=True, owners=(), annotations=restore)
     fields = [{"manager": "kubectl"}, {"manager": "ebbtide"}]
-    stand_in = StandIn()
+    stand_in = ours()
     stand_in.answer(200, paused, when=gets)
     stand_in.answer(200, job("8", owners=(), managedFields=fields))
     stand_in.refuse(409, "Conflict", "the Job controller was faster")
@@ -230,7 +253,7 @@ async def test_after_the_start_of_a_users_job_its_fields_are_given_up(tmp_path: 
 
 async def test_a_job_of_ours_keeps_our_fields(tmp_path: Path) -> None:
     held = job(suspend=True)
-    stand_in = StandIn()
+    stand_in = ours()
     stand_in.answer(200, held, when=gets)
     stand_in.answer(200, job("8", managedFields=[{"manager": "ebbtide"}]))
     async with executing(stand_in, tmp_path) as executor:
@@ -241,7 +264,7 @@ async def test_a_job_of_ours_keeps_our_fields(tmp_path: Path) -> None:
 async def test_a_job_that_somebody_suspended_starts_only_for_a_human(tmp_path: Path) -> None:
     theirs = job(suspend=True, owners=())
     for by, want in ((Actor.Policy, OutcomeKind.Unchanged), (Actor.User, OutcomeKind.Done)):
-        stand_in = StandIn()
+        stand_in = ours()
         stand_in.answer(200, theirs, when=gets)
         stand_in.answer(200, job("8", owners=()))
         async with executing(stand_in, tmp_path) as executor:

@@ -89,11 +89,11 @@ check-mypy:
 check-imports:
 	$(call checked,imports,$(VENV)/bin/lint-imports)
 check-tests:
-	$(call checked,tests,$(PY) -m pytest -q -n $(JOBS) --dist loadfile $(FAST_TESTS))
+	$(call checked,tests,$(PY) -m pytest -q -n $(JOBS) --dist worksteal $(FAST_TESTS))
 
 .PHONY: test
 test: setup binaries check-static ## Run every test, those on the real control plane included
-	@$(PY) -m pytest -n $(JOBS) tests
+	@$(PY) -m pytest -n $(JOBS) --dist worksteal tests
 	@$(PY) -m pytest -n $(PLANE_JOBS) --dist loadfile --no-loadscope-reorder e2e/tests
 
 .PHONY: bench

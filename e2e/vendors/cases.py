@@ -162,6 +162,7 @@ CASES = (
     ),
     Case("hami-active", "hami_active", HAMI, "Active", "GPUActive"),
     Case("hami-idle", "hami_idle", HAMI, "Idle", "GPUIdle", told="utilisation and launches"),
+    Case("hami-blind", "hami_blind", HAMI, "Unknown", "AttributionBroken", told="row without a pod"),
     Case("hami-unknown", "hami_never_used", HAMI, "Unknown", "MetricsMissing", others=("hami-other",)),
     Case("hami-shared", "hami_shared", HAMI, "Unknown", "SharedDevice", others=("hami-neighbour",)),
     Case(

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,8 +32,11 @@ _SETTLE_SECONDS: Final = 2.0
 _LATE_SECONDS: Final = 6.0
 """The plane is a few seconds behind the simulator, which needs no time for anything."""
 _TAKES: Final = 3
-_BEHIND_SECONDS: Final = 4.0
-"""More than this is not the plane's usual pace."""
+_STARTING_SECONDS: Final = 8.0
+"""So long a story waits for its first pod."""
+_LOOK_SECONDS: Final = 0.2
+_BEHIND_SECONDS: Final = 2.0
+"""What happens in a story later than this after its time is not that story any more."""
 _HOLE_SECONDS: Final = 3.0
 """Without a scrape for this long the operator sees a hole, and idle clocks begin anew."""
 _CLEAR_SECONDS: Final = 60.0
@@ -45,8 +48,33 @@ class _Run:
     """One scenario on its way."""
 
     scenario: Transposed
-    start: datetime = field(default_factory=lambda: datetime.now(UTC))
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    lag: float = 0.0
+    """Seconds until its first pod ran: its story begins there, as in the simulator, which needs no time for that."""
     verdicts: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+
+    @property
+    def start(self) -> datetime:
+        return self.created + timedelta(seconds=self.lag)
+
+    @property
+    def starts_by_itself(self) -> bool:
+        """Nothing that happens in it makes its first pods."""
+        return all(it.at > _STARTING_SECONDS for it in self.scenario.happenings)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Turn:
+    """Something to do at its time: seconds from the start of the story."""
+
+    run: _Run
+    at: float
+    act: Callable[[], None]
+
+    @property
+    def due(self) -> float:
+        """Unix time."""
+        return self.run.start.timestamp() + self.at
 
 
 class Player:
@@ -80,17 +108,41 @@ class Player:
     def _play(self, batch: Sequence[Transposed]) -> tuple[list[Course], str]:
         """The courses, and how the machine fell behind the story; empty: it did not."""
         log, began = self._operator.component.log, time.time()
-        begin, late = log.stat().st_size, [0.0]
+        begin = log.stat().st_size
         runs = self._begin(batch)
-        due = sorted((turn for run in runs for turn in self._turns(run)), key=lambda it: it[0])
-        for at, act in due:
-            time.sleep(max(0.0, at - time.time()))
-            late.append(time.time() - at)
-            act()
+        late = self._drive(runs)
         time.sleep(_LATE_SECONDS)
         courses = [self._course(run, log, begin) for run in runs]
-        late += [_began_late(run.scenario, course) for run, course in zip(runs, courses, strict=True)]
-        return courses, _stalled(max(late), self._it.prometheus.longest_silence(began))
+        return courses, _stalled(late, self._it.prometheus.longest_silence(began))
+
+    def _drive(self, runs: Sequence[_Run]) -> float:
+        """Do everything in its turn; gives by how many seconds the latest came too late."""
+        turns = [turn for run in runs for turn in self._turns(run)]
+        starting = {run.scenario.name: run for run in runs if run.starts_by_itself}
+        late, patience = 0.0, time.time() + _STARTING_SECONDS
+        while turns:
+            if starting and time.time() < patience:
+                self._note_starts(starting)
+            else:
+                starting.clear()
+            turn = min(turns, key=lambda it: it.due)
+            wait = turn.due - time.time()
+            if wait > 0:
+                time.sleep(min(wait, _LOOK_SECONDS) if starting else wait)
+                continue
+            turns.remove(turn)
+            late = max(late, -wait)
+            turn.act()
+        return late
+
+    def _note_starts(self, starting: dict[str, _Run]) -> None:
+        """Whose first pod runs by now; they are no longer among those that start."""
+        for pod in self._api.items("/api/v1/pods"):
+            name = pod["metadata"]["namespace"]
+            if name in starting and pod["status"].get("phase") == "Running":
+                run = starting.pop(name)
+                run.lag = time.time() - run.created.timestamp()
+                self._play_series(run)
 
     def _clear(self, cast: Sequence[Transposed]) -> None:
         """Give their devices back."""
@@ -121,18 +173,20 @@ class Player:
 
     def _begin_one(self, scenario: Transposed) -> _Run:
         run = _Run(scenario)
-        for series, values in scenario.series:
-            self._page.play(series, values, run.start.timestamp())
+        self._play_series(run)
         for manifest in scenario.manifests:
             if _is_work(manifest, scenario):
                 self._create(begun(manifest, run.start))
         return run
 
-    def _turns(self, run: _Run) -> list[tuple[float, Callable[[], None]]]:
-        """(Unix time, what to do then) for every event, and a last look at the verdicts."""
-        start = run.start.timestamp()
-        turns = [(start + it.at, _bound(self._happen, run, it)) for it in run.scenario.happenings]
-        return [*turns, (start + run.scenario.seconds, _bound(self._look, run))]
+    def _play_series(self, run: _Run) -> None:
+        for series, values in run.scenario.series:
+            self._page.play(series, values, run.start.timestamp())
+
+    def _turns(self, run: _Run) -> list[_Turn]:
+        """Every event, and a last look at the verdicts."""
+        turns = [_Turn(run, it.at, _bound(self._happen, run, it)) for it in run.scenario.happenings]
+        return [*turns, _Turn(run, run.scenario.seconds, _bound(self._look, run))]
 
     def _happen(self, run: _Run, happening: Happening) -> None:
         for verb, what in happening.what.items():
@@ -175,16 +229,9 @@ class Player:
             self._api.merge_patch(path, body)
 
 
-def _began_late(scenario: Transposed, course: Course) -> float:
-    """How long the first Job of a TrainingJob that is there from the start was waited for, in seconds."""
-    if not any(it["kind"] == "TrainingJob" for it in scenario.manifests):
-        return 0.0
-    return min((deed.at for deed in course.deeds if deed.action == "Create"), default=0.0)
-
-
 def _stalled(late: float, silent: float) -> str:
     if late > _BEHIND_SECONDS:
-        return f"the machine was {late:.1f} s behind"
+        return f"the machine was {late:.1f} s late"
     return f"nothing was scraped for {silent:.1f} s" if silent > _HOLE_SECONDS else ""
 
 

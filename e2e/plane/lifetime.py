@@ -1,18 +1,20 @@
 """What is started and stopped."""
 
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
 
-class Lifetime:
+class Lifetime(ABC):
     """Started at the beginning of a `with` and stopped at its end, whatever happens inside."""
 
+    @abstractmethod
     def start(self) -> Self:
-        raise NotImplementedError
+        """Gives itself when it runs."""
 
+    @abstractmethod
     def stop(self) -> None:
         """Safe to call twice."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         return self.start()

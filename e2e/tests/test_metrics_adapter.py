@@ -6,9 +6,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -16,6 +14,7 @@ import requests
 import yaml
 
 from e2e.binaries.cache import binaries_dir
+from e2e.page import Page
 from e2e.plane.ports import HOST, free_ports
 from e2e.plane.process import Component, Guard
 from e2e.requirements_guard import require
@@ -37,36 +36,15 @@ MIG = '{{UUID="GPU-cut",GPU_I_ID="{instance}",modelName="A100",namespace="vision
 Samples = dict[float, float]
 
 
-class Exposition:
+class Exposition(Page):
     """One /metrics page; a test sets its lines."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.lines: list[str] = []
-        self._server = ThreadingHTTPServer((HOST, 0), self._handler())
-        self._server.daemon_threads = True
-        self.address = f"{HOST}:{self._server.server_address[1]}"
-        Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        page = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = "".join(f"{line}\n" for line in page.lines).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        return Handler
+    def text(self) -> str:
+        return "".join(f"{line}\n" for line in self.lines)
 
 
 class Source:
@@ -205,9 +183,8 @@ def held(pod: str = "train-0", uuid: str = "GPU-1") -> str:
 
 @pytest.fixture
 def page() -> Iterator[Exposition]:
-    running = Exposition()
-    yield running
-    running.close()
+    with Exposition() as running:
+        yield running
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Series gathered into rows by some of their labels, as `by (…)` does. Remembered: series are only ever added."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
@@ -20,7 +21,7 @@ def counts(track: Track, only: Mapping[str, tuple[str, ...]]) -> bool:
 
 
 @dataclass(slots=True)
-class _Gathering(Generic[T]):
+class _Gathering(ABC, Generic[T]):
     """What is gathered of the series of some metrics, each series taken up once."""
 
     metrics: Sequence[Sequence[Track]]
@@ -44,9 +45,9 @@ class _Gathering(Generic[T]):
             self._seen[rank] = len(tracks)
         return self._rows
 
+    @abstractmethod
     def _take(self, rank: int, track: Track) -> None:
         """A series of the metric of that rank."""
-        raise NotImplementedError
 
     def _put(self, labels: Mapping[str, str], gathered: T) -> None:
         kept = tuple((key, labels[key]) for key in self.keys if key in labels)

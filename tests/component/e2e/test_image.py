@@ -297,6 +297,11 @@ def namespaces_work():
     return os.geteuid() == 0 and subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
+SANDBOXED = pytest.mark.skipif(not namespaces_work(), reason="needs root and namespaces")
+"""The sandbox is made of the kernel's namespaces, which only root may open, and not in every container; `make image`
+says so and fails there."""
+
+
 @pytest.fixture
 def small_root(tmp_path):
     """A root file system with a shell, its libraries and a folder that everybody may write."""
@@ -316,7 +321,7 @@ def small_root(tmp_path):
     return tmp_path
 
 
-@pytest.mark.skipif(not namespaces_work(), reason="needs root and namespaces")
+@SANDBOXED
 def test_the_sandbox_is_the_images_user_with_a_root_that_cannot_be_written_and_no_network(small_root):
     script = (
         "id -u; id -g; id -G; touch /tmp/mine && echo tmp; touch /opt/mine 2>/dev/null || echo read-only;"
@@ -330,7 +335,7 @@ def test_the_sandbox_is_the_images_user_with_a_root_that_cannot_be_written_and_n
     assert list((small_root / "opt").iterdir()) == list((small_root / "tmp").iterdir()) == []
 
 
-@pytest.mark.skipif(not namespaces_work(), reason="needs root and namespaces")
+@SANDBOXED
 def test_a_program_that_fails_in_the_sandbox_is_told(small_root):
     config = {"User": "65532:65532", "Env": ["PATH=/usr/bin"], "Entrypoint": ["sh", "-c"]}
     with pytest.raises(ImageError, match=r"ended with status 5\. Its last lines:\n  sorry"):

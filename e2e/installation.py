@@ -48,6 +48,7 @@ class Installation(Lifetime):
         values: Mapping[str, Any] | None = None,
         nodes: int = 4,
         speedup: float = 60.0,
+        scrape_seconds: int = 1,
         honor_labels: bool = False,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -55,6 +56,7 @@ class Installation(Lifetime):
         self._owns_plane = not isinstance(where, Plane)
         self._values = dict(values or {})
         self._nodes, self._speedup, self._honor_labels = nodes, speedup, honor_labels
+        self._scrape_seconds = scrape_seconds
         self._tell = tell
         self._operator: OperatorProcess | None = None
         self._parts: list[str] = []
@@ -84,7 +86,7 @@ class Installation(Lifetime):
         plane.add_gpu_nodes(self._nodes)
         self._tell("GPU metrics exporter and Prometheus")
         plane.start_exporter(speedup=self._speedup)
-        plane.start_prometheus(scrape_seconds=1.0, honor_labels=self._honor_labels)
+        plane.start_prometheus(scrape_seconds=self._scrape_seconds, honor_labels=self._honor_labels)
         self._tell("the chart, by Helm")
         self._helm(self._values)
         plane.kubectl(
@@ -126,7 +128,8 @@ class Installation(Lifetime):
 
     def _helm(self, values: Mapping[str, Any]) -> None:
         file = self.plane.workdir / "values.yaml"
-        base = merged(SECOND_BY_SECOND, {"metrics": {"prometheusUrl": self.prometheus.url}})
+        metrics = {"prometheusUrl": self.prometheus.url, "sampleIntervalSeconds": self._scrape_seconds}
+        base = merged(SECOND_BY_SECOND, {"metrics": metrics})
         file.write_text(yaml.safe_dump(merged(base, values)), encoding="utf-8")
         words = ["--namespace", NAMESPACE, "--create-namespace", "--values", str(file)]
         self.plane.helm("upgrade", "--install", RELEASE, CHART, *words)

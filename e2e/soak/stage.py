@@ -36,10 +36,12 @@ _API: Final = "/apis/ebbtide.dev/v1alpha1"
 
 
 class Stage:
-    """Nothing runs before `install`, no operator before `start`. `where` is as for an Installation."""
+    """Nothing runs before `install`, no operator before `start`. `where` and the numbers are as for an Installation."""
 
-    def __init__(self, where: Plane | Path, namespace: str = "work", *, nodes: int = 0) -> None:
-        self.installation = Installation(where, values=UNLIMITED, nodes=nodes)
+    def __init__(
+        self, where: Plane | Path, namespace: str = "work", *, nodes: int = 0, scrape_seconds: int = 1
+    ) -> None:
+        self.installation = Installation(where, values=UNLIMITED, nodes=nodes, scrape_seconds=scrape_seconds)
         self.plane, self.namespace = self.installation.plane, namespace
         self._activity: dict[str, str] = {}
 

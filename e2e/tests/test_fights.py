@@ -16,11 +16,11 @@ import pytest
 
 from e2e import foreign_crds
 from e2e.binaries.cache import binaries_dir
-from e2e.installation import Document, Installation, merged, namespace
-from e2e.outside_metrics import outside_metrics
+from e2e.installation import Document, Installation, namespace
 from e2e.plane import Plane
 from e2e.plane.api import Api
 from e2e.requirements_guard import require
+from e2e.tests.side_by_side import Played, Story, side_by_side
 from e2e.tests.test_adoption import BY_DEVICES, World, deployment, job, policy, restore_of
 
 pytestmark = pytest.mark.plane
@@ -28,8 +28,6 @@ pytestmark = pytest.mark.plane
 ARENA: Final = "arena"
 MOST: Final = 3
 PAUSED_REPLICAS: Final = "autoscaling.keda.sh/paused-replicas"
-PER_POD: Final = 5
-"""Of the metric that an HPA looks at."""
 QUIET_SECONDS: Final = 25.0
 """Longer than any idleness that leads to a pause here."""
 
@@ -194,17 +192,10 @@ def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
 def autoscaler(name: str) -> Document:
     """As people write it; nobody serves metrics here."""
     cpu = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}
-    return _autoscaler(name, 2, cpu)
+    return autoscaling(name, 2, cpu)
 
 
-def autoscaler_from_zero(name: str) -> Document:
-    """One that may go to 0, which needs a metric from outside."""
-    queue = {"metric": {"name": "queue_depth"}, "target": {"type": "AverageValue", "averageValue": str(PER_POD)}}
-    found = _autoscaler(name, 0, {"type": "External", "external": queue})
-    return merged(found, {"spec": {"behavior": {"scaleDown": {"stabilizationWindowSeconds": 0}}}})
-
-
-def _autoscaler(name: str, least: int, metric: Document) -> Document:
+def autoscaling(name: str, least: int, metric: Document) -> Document:
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
     spec = {"scaleTargetRef": target, "minReplicas": least, "maxReplicas": 4, "metrics": [metric]}
     meta = {"name": name, "namespace": ARENA}
@@ -222,35 +213,11 @@ def scaled_object(name: str) -> Document:
     }
 
 
-def test_the_controller_manager_s_hpa_leaves_what_is_at_zero_alone_and_takes_it_up_again(arena: Arena) -> None:
+def the_controller_manager_s_hpa_leaves_what_is_at_zero_alone_and_takes_it_up_again(arena: Arena) -> None:
     arena.require_left_at_zero_and_taken_up("autoscaled", 2)
 
 
-def test_so_it_does_with_what_may_go_to_zero_and_what_it_brings_there_itself_is_its_own(tmp_path: Path) -> None:
-    """HPAScaleToZero of Kubernetes 1.36: alpha, and off in the other stories."""
-    name = "from-zero"
-
-    def scaled(arena: Arena, replicas: int) -> bool:
-        return bool(arena.get("Deployment", name, ARENA)["spec"]["replicas"] == replicas)
-
-    with opened(tmp_path, feature_gates=("HPAScaleToZero=true",)) as arena, outside_metrics(arena.plane) as queue:
-        queue.value = 3 * PER_POD
-        arena.it.apply(deployment(name, ARENA, replicas=3), autoscaler_from_zero(name))
-        arena.it.wait(
-            "the HPA to have its metric", lambda: arena.hpa_says(name).get("ScalingActive", "")[:1] == ("True",), 60
-        )
-        arena.require_left_at_zero_and_taken_up(name, 3)
-        queue.value = 0
-        arena.it.wait("the HPA to bring it to 0", partial(scaled, arena, 0), 60)
-        assert arena.hpa_says(name)["ScaledToZero"][0] == "True"
-        arena.wait_reason("Deployment", name, "PausedByUser", ARENA)
-        queue.value = 3 * PER_POD
-        arena.it.wait("the HPA to start it again", partial(scaled, arena, 3), 60)
-        arena.wait_reason("Deployment", name, "ResumedByUser", ARENA)  # the word of the resume still holds
-        assert arena.levers("Deployment", name, ARENA) == [0, 3], "what the HPA moves is the HPA's"
-
-
-def test_what_keda_scales_is_paused_by_its_scaled_object_and_nobody_fights(arena: Arena) -> None:
+def what_keda_scales_is_paused_by_its_scaled_object_and_nobody_fights(arena: Arena) -> None:
     with arena.stand_in("keda", "ScaledObject", "scaled", scales) as keda:
         path = path_of("ScaledObject", "scaled")
 
@@ -270,8 +237,15 @@ def test_what_keda_scales_is_paused_by_its_scaled_object_and_nobody_fights(arena
     assert [it for it in arena.writes("Deployment", "scaled", ARENA) if "spec" in it.body] == []
 
 
-@pytest.mark.parametrize(("name", "act"), [("healed", heals), ("replaced", replaces)])
-def test_a_policy_tries_three_times_against_argo_cd_and_stops(arena: Arena, name: str, act: Act) -> None:
+def a_policy_tries_three_times_against_argo_cd_that_heals_and_stops(arena: Arena) -> None:
+    _is_tried_three_times(arena, "healed", heals)
+
+
+def a_policy_tries_three_times_against_argo_cd_that_replaces_and_stops(arena: Arena) -> None:
+    _is_tried_three_times(arena, "replaced", replaces)
+
+
+def _is_tried_three_times(arena: Arena, name: str, act: Act) -> None:
     arena.it.apply(deployment(name, ARENA, replicas=2))
     with arena.stand_in("argocd", "Deployment", name, act):
         for attempt in range(1, MOST):
@@ -287,7 +261,7 @@ def test_a_policy_tries_three_times_against_argo_cd_and_stops(arena: Arena, name
     assert arena.metric(reason="ConflictingController") >= 1
 
 
-def test_a_human_s_paused_is_tried_three_times_and_the_other_has_it(arena: Arena) -> None:
+def a_human_s_paused_is_tried_three_times_and_the_other_has_it(arena: Arena) -> None:
     name = "insisted"
     arena.it.apply(deployment(name, ARENA, "busy:1", replicas=2))
     arena.it.wait("it to be told of", lambda: arena.adopted("Deployment", name, ARENA).get("status"))
@@ -302,7 +276,7 @@ def test_a_human_s_paused_is_tried_three_times_and_the_other_has_it(arena: Arena
     assert ("Forget", "ConflictingController") in arena.said("Deployment", name, ARENA)
 
 
-def test_what_a_downscaler_stops_again_stays_stopped(arena: Arena) -> None:
+def what_a_downscaler_stops_again_stays_stopped(arena: Arena) -> None:
     """A human's Running is served once: who stops it after that has the newer word."""
     arena.it.apply(job("asleep", ARENA, "busy:1", spec={"suspend": True}))
     arena.wait_reason("Job", "asleep", "PausedByUser", ARENA)
@@ -317,7 +291,7 @@ def test_what_a_downscaler_stops_again_stays_stopped(arena: Arena) -> None:
     assert arena.get("Job", "asleep", ARENA)["spec"]["suspend"] is True
 
 
-def test_a_hold_that_comes_back_each_time_is_ended_three_times(arena: Arena) -> None:
+def a_hold_that_comes_back_each_time_is_ended_three_times(arena: Arena) -> None:
     """As Argo CD with a manifest that says suspend and hold itself."""
     held = {"spec": {"suspend": True}, "metadata": {"annotations": {"ebbtide.dev/hold": "true"}}}
 
@@ -336,7 +310,7 @@ def test_a_hold_that_comes_back_each_time_is_ended_three_times(arena: Arena) -> 
     assert ("Notify", "ConflictingController") in arena.said("Job", "held", ARENA)
 
 
-def test_labels_that_somebody_strips_are_written_three_times_and_then_left_off(arena: Arena) -> None:
+def labels_that_somebody_strips_are_written_three_times_and_then_left_off(arena: Arena) -> None:
     name = "stripped"
     pays = policy(
         ARENA,
@@ -364,6 +338,30 @@ def test_labels_that_somebody_strips_are_written_three_times_and_then_left_off(a
     assert arena.said("Deployment", name, ARENA).count(("Label", "ConflictingController")) == 1
     assert arena.metric(action="Label", reason="ConflictingController") == 1
     assert arena.reason("Deployment", name, ARENA) != "ConflictingController", "its lever is nobody's quarrel"
+
+
+STORIES: Final[Sequence[Story[Arena]]] = (
+    the_controller_manager_s_hpa_leaves_what_is_at_zero_alone_and_takes_it_up_again,
+    what_keda_scales_is_paused_by_its_scaled_object_and_nobody_fights,
+    a_policy_tries_three_times_against_argo_cd_that_heals_and_stops,
+    a_policy_tries_three_times_against_argo_cd_that_replaces_and_stops,
+    a_human_s_paused_is_tried_three_times_and_the_other_has_it,
+    what_a_downscaler_stops_again_stays_stopped,
+    a_hold_that_comes_back_each_time_is_ended_three_times,
+    labels_that_somebody_strips_are_written_three_times_and_then_left_off,
+)
+"""Each about an object of its own."""
+
+
+@pytest.fixture(scope="module")
+def played(arena: Arena) -> Iterator[Played[Arena]]:
+    with side_by_side(STORIES, arena) as stories:
+        yield stories
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda it: it.__name__)
+def test_a_fight(story: Story[Arena], played: Played[Arena]) -> None:
+    played[story].result()
 
 
 def _attempts(arena: Arena, name: str) -> Document:

@@ -106,6 +106,12 @@ class Light:
 
         return self.it.wait(f"a pause of {name}", told, seconds)
 
+    def given_back(self, name: str, where: str = NS) -> float | None:
+        """What the operator's /metrics say of an hour of what its pause gave back; None: nothing."""
+        wanted = ("ebbtide_workload_paused_cost_per_hour{", f'namespace="{where}"', f'name="{name}"', 'currency="USD"')
+        lines = [it for it in self.it.operator.metrics().splitlines() if all(word in it for word in wanted)]
+        return float(lines[0].rpartition(" ")[2]) if lines else None
+
     def wait_running(self, name: str, where: str = NS, seconds: float = 60) -> Document:
         """Not suspended, without an original to go back to, and pods there: gives the Job."""
 
@@ -291,6 +297,8 @@ def test_a_pause_frees_the_devices_and_keeps_the_numbers_that_led_to_it(light: L
         assert moment(device["lastBusyTime"]) <= moment(evidence["idleSince"])
     light.it.wait("its pods to be gone", lambda: not light.it.pods("gang", NS))
     light.it.wait("the freed devices in status", lambda: light.it.status("gang", NS)["gpus"] == 0)
+    assert light.it.status("gang", NS)["pause"]["cost"] == {"hourly": "27.52", "currency": "USD"}
+    assert light.it.wait("what it gives back at /metrics", lambda: light.given_back("gang"), 10) == 27.52
     shown = light.it.ebbtide("explain", "tjob/gang", "-n", NS)
     assert "Paused (GPUIdle)" in shown.splitlines()[0]
     assert all(it["id"] in shown and it["pod"] in shown for it in evidence["devices"])

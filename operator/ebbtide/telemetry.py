@@ -2,15 +2,17 @@
 
 from collections import Counter as Counts
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from decimal import Decimal
+from typing import NamedTuple, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ebbtide.core.decision import Decision
+from ebbtide.core.situation import Situation
 from ebbtide.core.workload import Attribution, HourlyCost, WorkloadKey
-from ebbtide.core.wrong_pause import ENDS, was_wrong
+from ebbtide.core.wrong_pause import ENDS, is_idle_pause, was_wrong
 from ebbtide.ports import OutcomeKind, TickReport
 
 WORKLOAD = ("namespace", "kind", "name")
@@ -99,6 +101,11 @@ def _ended_wrong_pauses(report: TickReport) -> Iterator[bool]:
             yield was_wrong(decision.ruled.situation, ends[decision.workload])
 
 
+_Families: TypeAlias = tuple[
+    GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily
+]
+
+
 class Shown(NamedTuple):
     """What the series of one workload tell. Kept in place of its decision: a plan for 5,000 workloads is 5 MiB."""
 
@@ -107,12 +114,28 @@ class Shown(NamedTuple):
     reason: str
     hourly: HourlyCost | None
     attribution: Attribution
+    given_back: tuple[str, Decimal] | None
+    """(currency, amount) of one hour of what it is paused for being idle gave back."""
 
     @classmethod
     def of(cls, decision: Decision) -> "Shown":
         """Of one decision."""
         judgement = decision.judgement
-        return cls(decision.workload, judgement.verdict, judgement.reason, decision.hourly, decision.attribution)
+        return cls(
+            decision.workload,
+            judgement.verdict,
+            judgement.reason,
+            decision.hourly,
+            decision.attribution,
+            _given_back(decision.ruled.situation),
+        )
+
+
+def _given_back(situation: Situation) -> tuple[str, Decimal] | None:
+    pause = situation.workload.memory.pause
+    if pause is None or pause.hourly is None or not is_idle_pause(pause):
+        return None
+    return pause.currency, pause.hourly
 
 
 class FleetCollector(Collector):
@@ -129,18 +152,21 @@ class FleetCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The families of the last tick."""
-        verdicts, costs, info, deciding = self._families()
+        verdicts, costs, given_back, info, deciding = self._families()
         for it in self.shown:
             name = (it.workload.namespace, it.workload.kind, it.workload.name)
             verdicts.add_metric((*name, str(it.verdict), str(it.reason)), 1)
             if it.hourly is not None and it.hourly.amount is not None:
                 costs.add_metric((*name, it.hourly.currency), float(it.hourly.amount))
+            if it.given_back is not None:
+                currency, amount = it.given_back
+                given_back.add_metric((*name, currency), float(amount))
             info.add_metric((*name, it.attribution.team, it.attribution.project), 1)
         for reason, count in sorted(self.deciding.items()):
             deciding.add_metric((reason,), count)
-        yield from (verdicts, costs, info, deciding)
+        yield from (verdicts, costs, given_back, info, deciding)
 
-    def _families(self) -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+    def _families(self) -> _Families:
         return (
             GaugeMetricFamily(
                 "ebbtide_workload_verdict",
@@ -150,6 +176,11 @@ class FleetCollector(Collector):
             GaugeMetricFamily(
                 "ebbtide_workload_cost_per_hour",
                 "Price of one hour of the devices, CPU and memory held now; absent when unpriced.",
+                labels=(*WORKLOAD, "currency"),
+            ),
+            GaugeMetricFamily(
+                "ebbtide_workload_paused_cost_per_hour",
+                "Price of one hour of what a pause for idleness gave back, while it lasts; absent when unpriced.",
                 labels=(*WORKLOAD, "currency"),
             ),
             GaugeMetricFamily(

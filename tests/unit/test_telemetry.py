@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ PRICES = catalog({"match": {"instanceType": "p5.48xlarge"}, "nodeHourly": "80"},
 OURS = Attribution(team="vision", project="catalog")
 PAUSE = Action(Verb.Pause, WorkloadKey("vision", "TrainingJob", "resnet"), Reason.GPUIdle, "idle")
 DONE = Outcome(OutcomeKind.Done)
+GAVE_BACK = {"hourly": Decimal("27.36"), "currency": "EUR"}
 
 
 def report(
@@ -52,7 +54,8 @@ RESNET = {"namespace": "vision", "kind": "TrainingJob", "name": "resnet"}
 
 def test_the_page_lists_exactly_the_metrics_of_the_code() -> None:
     telemetry = PrometheusTelemetry()
-    telemetry.tick(report(state(workload(attribution=OURS), catalogs=[PRICES]), (PAUSE, DONE)))
+    given_back = workload("b", memory=Memory(pause=pause_record(**GAVE_BACK)))
+    telemetry.tick(report(state(workload(attribution=OURS), given_back, catalogs=[PRICES]), (PAUSE, DONE)))
     telemetry.notified("ml-oncall", "Warn", "Sent")
     known = {}
     for family in telemetry.registry.collect():
@@ -141,6 +144,22 @@ def test_a_pause_that_was_wanted_back_at_once_was_wrong(
     resume = replace(PAUSE, **{"verb": Verb.Resume, "reason": Reason.ResumedByUser, **end})
     series = exposed(report(state(workload(memory=Memory(pause=pause))), (resume, outcome)))
     assert value(series, "ebbtide_wrong_pauses_total") == wrong
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({}, 27.36),
+        ({"hourly": None, "currency": ""}, None),
+        ({"ended_at": NOW - 60}, None),
+        ({"by": "User", "reason": "PausedByUser"}, None),
+    ],
+    ids=["lasts", "unpriced", "over", "a human's"],
+)
+def test_acceptance_29_money_that_a_pause_gives_back(changes: dict[str, Any], shown: float | None) -> None:
+    memory = Memory(pause=pause_record(**{**GAVE_BACK, **changes}))
+    series = exposed(report(state(workload(memory=memory))))
+    assert value(series, "ebbtide_workload_paused_cost_per_hour", **RESNET, currency="EUR") == shown
 
 
 def test_what_was_so_already_is_no_action() -> None:

@@ -47,6 +47,15 @@ class IdleStatus(ApiModel):
     """Not paused for idleness before this time."""
 
 
+class PauseCost(ApiModel):
+    """What it gave back, at the prices of the time; absent where it had no price."""
+
+    hourly: ShownAmount
+    """One hour of it."""
+    currency: Currency
+    """ISO 4217."""
+
+
 class PauseStatus(ApiModel):
     """The present or the last pause."""
 
@@ -72,6 +81,8 @@ class PauseStatus(ApiModel):
     """The sentence with the numbers that led to it."""
     evidence: "VerdictStatus | None" = None
     """The verdict that led to it, with its devices: the proof outlives the pods."""
+    cost: PauseCost | None = None
+    """What an hour of the devices, CPU and memory costs that it gave back."""
     original: Annotated[str, StringConstraints(max_length=4096)] | None = None
     """What the pause changed, in JSON, in case the annotation that says so is lost (`kubectl rollout undo`)."""
 

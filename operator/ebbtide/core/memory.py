@@ -1,6 +1,7 @@
 """What the status of a workload remembers from one tick to the next."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from ebbtide.core.timestamps import Instant
 
@@ -40,6 +41,10 @@ class PauseRecord:
     """Starts of the idle pauses of the 24 hours before it began, oldest first, itself included."""
     startup_seconds: float = 0.0
     """What its pods had taken from creation to Ready; the pods are gone."""
+    hourly: Decimal | None = None
+    """Price of one hour of what it gave back; None: not known, or a human's pause before anything ran."""
+    currency: str = ""
+    """ISO 4217; of `hourly`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from ebbtide.core.idle import DAY_SECONDS, pauses_today
 from ebbtide.core.original import written
 from ebbtide.core.restart_cost import startup
 from ebbtide.core.situation import Situation
-from ebbtide.core.workload import Instant, PauseRecord, Restore
+from ebbtide.core.workload import HourlyCost, Instant, PauseRecord, Restore
 
 MOST_REMEMBERED = 64
 """Pauses of 24 hours that are remembered one by one: one every 22 minutes."""
@@ -25,7 +25,8 @@ def pause_record(decision: Decision, done: frozenset[Verb], version: str = "") -
     if paused is not None and Verb.Pause in done:
         record = _next_record(before, situation.now, str(paused.reason), str(paused.by))
         started = startup(situation.pods)
-        return replace(record, message=paused.message, startup_seconds=started, version=version)
+        record = replace(record, message=paused.message, startup_seconds=started, version=version)
+        return _with_cost(record, decision.hourly)
     restore = situation.target.restore if situation.paused_by_us and situation.target else None
     if restore is not None and Verb.Resume not in done:
         is_known = before is not None and before.ended_at is None
@@ -48,6 +49,12 @@ def _found(situation: Situation, before: PauseRecord | None, restore: Restore) -
 
 def _with_original(record: PauseRecord, restore: Restore) -> PauseRecord:
     return record if record.original or not restore.fields else replace(record, original=written(restore.fields))
+
+
+def _with_cost(record: PauseRecord, hourly: HourlyCost | None) -> PauseRecord:
+    if hourly is None or hourly.amount is None:
+        return record
+    return replace(record, hourly=hourly.amount, currency=hourly.currency)
 
 
 def _before(situation: Situation) -> PauseRecord | None:

@@ -38,7 +38,7 @@ _WHOLE = ("policy", "jobName", "observedSpec", "startTime", "override", "attempt
           "capacityClass")  # fmt: skip
 _STILL_PLANNED = IDLE_VERDICTS | {Verdict.Unknown}
 """A planned step stands while nothing speaks against it, as a warning would."""
-_PROSE = frozenset({"message", "evidence", "recent", "startupSeconds", "resourceVersion"})
+_PROSE = frozenset({"message", "evidence", "recent", "startupSeconds", "resourceVersion", "cost"})
 _COUNTS = ("selected", "idle", "paused", "nextEdge")
 """What a policy's status says besides conditions."""
 
@@ -178,9 +178,13 @@ def cost(hourly: HourlyCost | None, now: Instant) -> dict[str, Any]:
     if hourly is None:
         amount = "0.00"
     elif hourly.amount is not None:
-        amount = str(hourly.amount.quantize(CENT, ROUND_HALF_EVEN))
+        amount = _amount(hourly.amount)
     shown = {"hourly": amount, "total": NO_AMOUNT, "saved": NO_AMOUNT, "asOf": stamp_seconds(now)}
     return shown | ({"currency": hourly.currency} if hourly and hourly.currency else {})
+
+
+def _amount(exact: Decimal) -> str:
+    return str(exact.quantize(CENT, ROUND_HALF_EVEN))
 
 
 def merged_conditions(
@@ -327,6 +331,7 @@ def _pause(record: PauseRecord | None, verdict: dict[str, Any]) -> dict[str, Any
         "countToday": record.count_today,
         "recent": [stamp_exact(at) for at in record.recent] or None,
         "startupSeconds": round(record.startup_seconds) or None,
+        "cost": _given_back(record),
         "reverts": record.reverts,
         "resourceVersion": record.version or None,
         "message": _clipped(record.message) or None,
@@ -334,6 +339,12 @@ def _pause(record: PauseRecord | None, verdict: dict[str, Any]) -> dict[str, Any
         "evidence": verdict if fresh else json.loads(record.evidence or "null"),
     }
     return {name: value for name, value in shown.items() if value is not None}
+
+
+def _given_back(record: PauseRecord) -> dict[str, str] | None:
+    if record.hourly is None:
+        return None
+    return {"hourly": _amount(record.hourly), "currency": record.currency}
 
 
 def _attempts(record: Attempts | None) -> dict[str, Any] | None:

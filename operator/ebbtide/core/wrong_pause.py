@@ -7,6 +7,7 @@ from ebbtide.core.decision import Action, Actor, Verb
 from ebbtide.core.learned_timeout import WRONG_SECONDS
 from ebbtide.core.reason import Reason
 from ebbtide.core.situation import Situation
+from ebbtide.core.workload import PauseRecord
 
 ENDS: Final = frozenset({Verb.Resume, Verb.Forget})
 """Verbs that end a pause."""
@@ -18,5 +19,9 @@ def was_wrong(situation: Situation, action: Action) -> bool:
     pause = situation.workload.memory.pause
     if action.verb not in ENDS or action.reason not in _WANTED or action.observed or pause is None:
         return False
-    idle = pause.by == Actor.Policy and pause.reason in IDLE_REASONS and pause.ended_at is None
-    return idle and situation.now - pause.since <= WRONG_SECONDS
+    return is_idle_pause(pause) and situation.now - pause.since <= WRONG_SECONDS
+
+
+def is_idle_pause(pause: PauseRecord) -> bool:
+    """A policy's pause for idleness that lasts."""
+    return pause.by == Actor.Policy and pause.reason in IDLE_REASONS and pause.ended_at is None

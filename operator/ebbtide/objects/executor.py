@@ -177,9 +177,9 @@ class Executor:
         return "" if same else f"{workload.key}: its owner changed it since this was decided"
 
     async def _wanted(self, workload: Workload) -> Workload | None:
-        """What its user wants by the API server's word; None where the lever lies on the user's own object.
+        """What its user wants by the API server's word; None where the user's own object is not one of ours.
 
-        There `_move` reads it.
+        There `_move` looks at it.
         """
         key = workload.key
         if key.kind != TRAINING_JOBS.kind:
@@ -202,13 +202,25 @@ class Executor:
             return outcomes.rejected(f"{target.kind} {target.name} has no lever that Ebbtide knows")
         resource = lever.resource.served_as(target.api_version)
         document = await self._client.get(resource, target.namespace, target.name)
-        if changed := _changed(document, target):
+        if changed := _changed(document, target) or await self._changed_itself(workload, target):
             return outcomes.conflict(changed)
         planned = step(document, lever)
         if not planned.patch:
             return (outcomes.rejected if planned.refused else outcomes.unchanged)(planned.message)
         version = await self._patching.move(resource, document, planned)
         return Outcome(OutcomeKind.Done, planned.message, version, planned.at)
+
+    async def _changed_itself(self, workload: Workload, target: Target) -> str:
+        """Why the user's own object is not what the decision saw, where another one bears its lever (Kueue's Workload).
+
+        The human's word stands on it, and a watch that is mute does not tell.
+        """
+        own = workload.itself
+        lever = lever_of(own) if own is not None and own.uid != target.uid else None
+        if own is None or lever is None:
+            return ""
+        resource = lever.resource.served_as(own.api_version)
+        return _changed(await self._client.get(resource, own.namespace, own.name), own)
 
     async def _keep_house(self, action: Action, workload: Workload) -> Outcome:
         if action.verb is Verb.Label:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
@@ -10,6 +11,9 @@ import msgspec
 from ebbtide.api.fields import parse_timestamp
 from ebbtide.core.status import fingerprint
 from ebbtide.core.workload import Accrued, Attempts, Instant, Memory, PauseRecord, StoredCondition
+
+_MOST_DIGITS = 20
+"""Of an amount before the point; more cannot be rounded to cents."""
 
 
 def memory(status: Mapping[str, Any]) -> Memory:
@@ -72,6 +76,7 @@ def _pause(stored: Mapping[str, Any]) -> PauseRecord | None:
     since = _time(stored, "since")
     if since is None:
         return None
+    hourly, currency = _price(stored.get("cost"))
     return PauseRecord(
         since=since,
         reason=_text(stored, "reason"),
@@ -84,8 +89,22 @@ def _pause(stored: Mapping[str, Any]) -> PauseRecord | None:
         original=_text(stored, "original"),
         recent=_times(stored, "recent"),
         startup_seconds=float(_count(stored, "startupSeconds", 0)),
+        hourly=hourly,
+        currency=currency,
         evidence=msgspec.json.encode(evidence).decode() if (evidence := stored.get("evidence")) else "",
     )
+
+
+def _price(cost: object) -> tuple[Decimal | None, str]:
+    """(amount, currency) of one hour; (None, "") where it cannot be read."""
+    if not isinstance(cost, Mapping):
+        return None, ""
+    try:
+        amount = Decimal(_text(cost, "hourly"))
+    except InvalidOperation:
+        return None, ""
+    plain = amount.is_finite() and amount.adjusted() < _MOST_DIGITS
+    return (amount, _word(cost, "currency")) if plain else (None, "")
 
 
 def _accrued(stored: Mapping[str, Any]) -> Accrued | None:

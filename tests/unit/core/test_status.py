@@ -214,6 +214,14 @@ class TestPause:
         assert ending(paused)["pause"]["evidence"] == first["pause"]["evidence"]
         assert ending(paused)["pause"]["message"] == first["pause"]["message"]
 
+    def test_what_it_gives_back_is_told_while_it_lasts_and_after(self) -> None:
+        first = ending(workload(memory=WARNED), Verb.Pause, idle_for=1300, catalogs=PRICES)
+        assert first["pause"]["cost"] == {"hourly": first["cost"]["hourly"], "currency": "USD"}
+        assert first["cost"]["hourly"] == "20.00"
+        paused = ending(workload(target=paused_job(), memory=memory(first)), pods={}, catalogs=PRICES)
+        assert (paused["pause"]["cost"], paused["cost"]["hourly"]) == (first["pause"]["cost"], "0.00")
+        assert "cost" not in ending(workload(memory=WARNED), Verb.Pause, idle_for=1300)["pause"], "nothing is priced"
+
     def test_a_second_pause_within_a_day_counts_on(self) -> None:
         before = replace(WARNED, pause=pause_record(count_today=2, reverts=1, ended_at=NOW - 60))
         found = self.record(workload(memory=before), Verb.Pause, idle_for=1300)

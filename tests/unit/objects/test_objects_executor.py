@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -13,6 +13,8 @@ from ebbtide.core.decision import Action, Actor, Verb
 from ebbtide.core.reason import Reason
 from ebbtide.core.workload import Workload, WorkloadKey
 from ebbtide.objects.executor import Executor
+from ebbtide.objects.levers.kueue_workload import KUEUE_WORKLOAD
+from ebbtide.objects.queueing import entry_decoder, queued
 from ebbtide.objects.views_job import decode_job
 from ebbtide.objects.views_meta import rfc3339
 from ebbtide.objects.views_training_job import decode_training_job
@@ -411,3 +413,48 @@ def test_a_crash_point_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="write NUMBER:before or NUMBER:after"):
         CrashPoint.from_environment({"EBBTIDE_CRASH_AT": text})
     assert CrashPoint.from_environment({}) == CrashPoint()
+
+
+class TestThroughKueue:
+    """Kueue's Workload bears the lever, and the Job the human's word."""
+
+    ENTRY: Final = {
+        "apiVersion": "kueue.x-k8s.io/v1beta2",
+        "kind": "Workload",
+        "metadata": {"name": "entry", "namespace": "ns", "uid": "entry", "resourceVersion": "9"},
+        "spec": {"active": True},
+    }
+
+    def queued(self) -> Workload:
+        own = decode_job(json.dumps(job(owners=())).encode())[1].foreign
+        entry = entry_decoder(KUEUE_WORKLOAD.resource)(json.dumps(self.ENTRY).encode())[1]
+        return queued(own, entry)
+
+    def stand_in(self, own: dict[str, Any]) -> StandIn:
+        found = StandIn()
+        found.answer(200, own, when=of_job)
+        found.answer(200, self.ENTRY, when=lambda asked: asked.method == "GET" and "/workloads/" in asked.path)
+        found.answer(200, self.ENTRY, when=lambda asked: asked.method == "PATCH")
+        return found
+
+    async def test_it_is_paused_by_one_patch_of_the_workload(self, tmp_path: Path) -> None:
+        stand_in = self.stand_in(job(owners=()))
+        async with executing(stand_in, tmp_path) as executor:
+            assert (await executor.execute(action(Verb.Pause), self.queued())).kind is OutcomeKind.Done
+        [patch] = writes(stand_in)
+        assert patch.path.endswith("/workloads/entry")
+        assert patch.body["spec"] == {"active": False}
+
+    @pytest.mark.parametrize("verb", [Verb.Pause, Verb.Resume])
+    @pytest.mark.parametrize(
+        "changes", [{"version": "8", "annotations": {"ebbtide.dev/override": "Running"}}, {"uid": "another"}]
+    )
+    async def test_a_word_on_the_job_that_no_watch_told_of_is_heard_first(
+        self, tmp_path: Path, verb: Verb, changes: dict[str, Any]
+    ) -> None:
+        stand_in = self.stand_in(job(owners=(), **changes))
+        async with executing(stand_in, tmp_path) as executor:
+            outcome = await executor.execute(action(verb), self.queued())
+        assert outcome.kind is OutcomeKind.Conflict
+        assert outcome.message.startswith("Job a ")
+        assert writes(stand_in) == []

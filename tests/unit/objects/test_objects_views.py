@@ -1,6 +1,7 @@
 """From JSON to facts: pods, Jobs, nodes, quantities, statuses, and the human's word."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -406,6 +407,24 @@ def test_a_status_that_cannot_be_read_is_forgotten(status: dict[str, Any]) -> No
     seen = memory(status)
     assert (seen.idle_since, seen.pause, seen.verdict) == (None, None, None)
     assert isinstance(seen, Memory)
+
+
+@pytest.mark.parametrize(
+    ("cost", "want"),
+    [
+        ({"hourly": "27.36", "currency": "EUR"}, (Decimal("27.36"), "EUR")),
+        ({"hourly": "-", "currency": "EUR"}, (None, "")),
+        ({"hourly": "NaN", "currency": "EUR"}, (None, "")),
+        ({"hourly": "1e99", "currency": "EUR"}, (None, "")),
+        ({"currency": "EUR"}, (None, "")),
+        ("27.36", (None, "")),
+        (None, (None, "")),
+    ],
+)
+def test_what_a_pause_gave_back_is_an_amount_or_nothing(cost: Any, want: tuple[Decimal | None, str]) -> None:
+    pause = memory({"pause": {"since": AT, "reason": "GPUIdle", "by": "Policy", "cost": cost}}).pause
+    assert pause is not None
+    assert (pause.hourly, pause.currency) == want
 
 
 def test_policies_and_catalogs_that_cannot_be_read_say_why() -> None:

@@ -15,8 +15,11 @@ def summary(outcome: Outcome) -> str:
     """How many kills there were, how many struck where, and what came of it."""
     aimed = [kill for kill in outcome.kills if kill.shot.aimed]
     hit = sum(kill.hit for kill in aimed)
+    sighted = [kill for kill in outcome.kills if kill.shot.at_sight]
+    seen = sum(kill.hit for kill in sighted)
     return (
-        f"{len(outcome.kills)} kills, {len(aimed)} of them aimed by write number ({hit} at that very write); "
+        f"{len(outcome.kills)} kills, {len(aimed)} of them aimed by write number ({hit} at that very write), "
+        f"{len(sighted)} at the sight of a pause ({seen} saw one); "
         f"{outcome.inside} fell inside a pause. {len(outcome.pauses)} workloads: one suspending PATCH each, "
         f"originals intact, all resumed; {outcome.unsaid} of their Events lost."
     )

@@ -39,7 +39,7 @@ _EVERY_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """One that was fired. `hit`: the process died at the write aimed at, or the kill was not aimed."""
+    """One that was fired. `hit`: the process died at what was aimed at, or the kill was not aimed."""
 
     shot: Shot
     process: int
@@ -121,16 +121,21 @@ class Campaign:
     def _fire(self, one: Shot) -> Kill:
         number = len(self._starts)
         self._fall_idle()
-        if not one.aimed:
-            process = self._start()
-            self._live(process, time.monotonic() + self._seconds(one.share))
-        else:
+        hit = True
+        if one.aimed:
             process = self._start(EBBTIDE_CRASH_AT=f"{one.number}:{one.moment}")
             self._live(process, time.monotonic() + _MISSED_SECONDS)
+            hit = process.component.returncode == CRASHED
+        elif one.at_sight:
+            process = self._start()
+            hit = self._sees_a_pause_begin(process, time.monotonic() + _MISSED_SECONDS)
+        else:
+            process = self._start()
+            self._live(process, time.monotonic() + self._seconds(one.share))
         died = process.component.returncode
         assert died in {None, CRASHED}, f"the operator ended with {died}: {process.logs()}"
         process.kill()
-        return Kill(one, number, hit=not one.aimed or died == CRASHED)
+        return Kill(one, number, hit)
 
     def _seconds(self, share: float) -> float:
         """A process that has just begun to start can do no harm, so the first half of a start is left out."""
@@ -140,6 +145,16 @@ class Campaign:
     def _live(self, process: OperatorProcess, until: float) -> None:
         while process.alive and time.monotonic() < until:
             self._tend()
+
+    def _sees_a_pause_begin(self, process: OperatorProcess, until: float) -> bool:
+        """Lives until a Job is suspended and its status does not tell so: that is looked at last."""
+        while process.alive and time.monotonic() < until:
+            suspended = self._stage.suspended()
+            statuses = self._stage.statuses()
+            if any(it in suspended and "since" not in (statuses[it].get("pause") or {}) for it in self._idle):
+                return True
+            self._tend(0.0)
+        return False
 
     # -- workloads ----------------------------------------------------------------------------------------------
 

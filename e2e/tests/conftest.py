@@ -17,19 +17,22 @@ _NODES = 4
 _CRDS = Path(__file__).resolve().parents[2] / "crds"
 _numbers = itertools.count(1)
 _LONGEST_FIRST = (
-    "test_fights.py",
     "test_parity.py",
     "test_leader.py",
     "test_demo.py",
     "test_adoption.py",
+    "test_prometheus.py",
     "test_people.py",
     "test_kinds_operator.py",
-    "test_prometheus.py",
+    "test_wake_on_the_plane.py",
+    "test_fights.py",
     "test_release.py",
-    "test_kinds.py",
+    "test_hpa_to_zero.py",
+    "test_metrics_adapter.py",
     "test_kueue.py",
+    "test_api.py",
 )
-"""Files of more than a minute and a half: begun last, one of them would be waited for by every worker."""
+"""Files of more than a minute: begun last, one of them would be waited for by every worker."""
 
 
 _CUT_CONNECTIONS = pytest.mark.filterwarnings(

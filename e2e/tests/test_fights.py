@@ -115,7 +115,7 @@ class Arena(World):
     """How tests look at a fight."""
 
     def stand_in(self, user: str, kind: str, name: str, act: Act) -> StandIn:
-        return StandIn(self.plane, user, kind, name, act)
+        return StandIn(self.plane, f"{user}-{name}", kind, name, act)
 
     def stops(self, name: str) -> int:
         """How often the operator scaled a Deployment to 0."""

@@ -168,13 +168,16 @@ class Executor:
             now = await self._wanted(workload)
             if now is not None and word(now.intent, now.memory, self._clock()).wish is Wish.Stop:
                 return outcomes.conflict(f"{workload.key}: its owner stopped it since this was decided")
+            if changed := await self._changed_itself(workload):
+                return outcomes.conflict(changed)
         return await self._move(workload, lambda document, lever: _start(action, workload, document, lever))
 
     async def _asked_again(self, workload: Workload) -> str:
         """Why a stop is decided again: what its user wants has changed, and a watch that is mute did not tell."""
         now = await self._wanted(workload)
-        same = now is None or (now.uid == workload.uid and wish(now) == wish(workload))
-        return "" if same else f"{workload.key}: its owner changed it since this was decided"
+        if now is not None and (now.uid != workload.uid or wish(now) != wish(workload)):
+            return f"{workload.key}: its owner changed it since this was decided"
+        return await self._changed_itself(workload)
 
     async def _wanted(self, workload: Workload) -> Workload | None:
         """What its user wants by the API server's word; None where the user's own object is not one of ours.
@@ -186,6 +189,18 @@ class Executor:
             return None
         document = await self._client.get(TRAINING_JOBS, key.namespace, key.name)
         return decode_training_job(msgspec.json.encode(document))[1]
+
+    async def _changed_itself(self, workload: Workload) -> str:
+        """Why the user's own object is not what the decision saw, where another one bears its lever (Kueue's Workload).
+
+        The human's word stands on it, and a watch that is mute does not tell.
+        """
+        own = workload.itself
+        lever = lever_of(own) if own is not None else None
+        if own is None or lever is None:
+            return ""
+        resource = lever.resource.served_as(own.api_version)
+        return _changed(await self._client.get(resource, own.namespace, own.name), own)
 
     async def _forget(self, workload: Workload) -> Outcome:
         """Where its owner has taken the annotation away already, the API server has said now that it is so."""
@@ -202,25 +217,13 @@ class Executor:
             return outcomes.rejected(f"{target.kind} {target.name} has no lever that Ebbtide knows")
         resource = lever.resource.served_as(target.api_version)
         document = await self._client.get(resource, target.namespace, target.name)
-        if changed := _changed(document, target) or await self._changed_itself(workload, target):
+        if changed := _changed(document, target):
             return outcomes.conflict(changed)
         planned = step(document, lever)
         if not planned.patch:
             return (outcomes.rejected if planned.refused else outcomes.unchanged)(planned.message)
         version = await self._patching.move(resource, document, planned)
         return Outcome(OutcomeKind.Done, planned.message, version, planned.at)
-
-    async def _changed_itself(self, workload: Workload, target: Target) -> str:
-        """Why the user's own object is not what the decision saw, where another one bears its lever (Kueue's Workload).
-
-        The human's word stands on it, and a watch that is mute does not tell.
-        """
-        own = workload.itself
-        lever = lever_of(own) if own is not None and own.uid != target.uid else None
-        if own is None or lever is None:
-            return ""
-        resource = lever.resource.served_as(own.api_version)
-        return _changed(await self._client.get(resource, own.namespace, own.name), own)
 
     async def _keep_house(self, action: Action, workload: Workload) -> Outcome:
         if action.verb is Verb.Label:

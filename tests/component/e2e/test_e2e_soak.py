@@ -9,6 +9,8 @@ from e2e.soak.trail import Trail, process_of
 def test_every_other_kill_is_aimed_at_a_write_and_a_seed_gives_the_same_again():
     plan = shots(100, seed=7)
     assert sum(one.aimed for one in plan) == 50
+    assert sum(one.at_sight for one in plan) == 25
+    assert not any(one.aimed and one.at_sight for one in plan)
     assert {(one.number, one.moment) for one in plan if one.aimed} == {
         (number, moment) for number in range(1, MOST_WRITES + 1) for moment in ("before", "after")
     }

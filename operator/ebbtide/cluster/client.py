@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Self
+from urllib.request import getproxies
 
 import aiohttp
 import msgspec
@@ -240,6 +241,8 @@ _UNUSABLE: Final = (
 async def connect(*, kubeconfig: str = "", context: str = "", user_agent: str = "ebbtide") -> Client:
     """A client for a kubeconfig (or the default one), or for the pod this runs in. ApiError when there is none."""
     configuration = Configuration()
+    # A session that trusts the environment reads .netrc in another thread for each request: only a proxy is worth that.
+    configuration.client_session_kwargs = {"trust_env": bool(getproxies())}
     try:
         if kubeconfig or context or "KUBERNETES_SERVICE_HOST" not in os.environ:
             await _load_kubeconfig(configuration, kubeconfig, context)

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from urllib.request import getproxies
 
 import pytest
 
@@ -18,6 +19,30 @@ async def test_every_request_carries_the_token_and_our_name(tmp_path: Path) -> N
         await client.get(JOBS, "ns", "a")
     assert stand_in.asked[0].headers["authorization"] == "Bearer s3cret"
     assert stand_in.asked[0].headers["user-agent"] == "ebbtide"
+
+
+async def test_what_netrc_says_of_the_host_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login ada password guess\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    for proxy in getproxies():
+        monkeypatch.delenv(f"{proxy}_proxy", raising=False)
+        monkeypatch.delenv(f"{proxy.upper()}_PROXY", raising=False)
+    stand_in = StandIn()
+    async with running(stand_in, tmp_path, token="") as client:
+        await client.get(JOBS, "ns", "a")
+    assert "Basic" not in stand_in.asked[0].headers.get("authorization", "")
+
+
+async def test_a_proxy_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in, far = StandIn(), tmp_path / "far"
+    far.write_text(kubeconfig_for("http://cluster.invalid:6443"))
+    async with running(stand_in, tmp_path) as near:
+        monkeypatch.setenv("http_proxy", near.host)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        async with await connect(kubeconfig=str(far)) as client:
+            await client.get(JOBS, "ns", "a")
+    assert stand_in.asked[0].headers["host"] == "cluster.invalid:6443"
 
 
 async def test_a_rotated_token_is_picked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,7 @@ class ClusterReader:
 
     def gpu_pods(self, documents: Iterable[Mapping[str, Any]]) -> list[GpuPod]:
         documents, now = list(documents), time.time()
-        clocked = (_clock(document) for document in documents if _running_since(document) is not None)
+        clocked = (_clock(document) for document in documents if running_since(document) is not None)
         self._clocks.observe(filter(None, clocked), now)
         found = (self._gpu_pod(document, now) for document in documents)
         return [pod for pod in found if pod is not None]
@@ -90,7 +90,7 @@ class ClusterReader:
 
     def _activity_since(self, document: Mapping[str, Any], now: float) -> float | None:
         """From when its activity counts; None before it runs."""
-        running, clock = _running_since(document), _clock(document)
+        running, clock = running_since(document), _clock(document)
         return running if running is None or clock is None else self._clocks.running_since(clock, now)
 
     def _activity(self, pod: str, annotations: Mapping[str, str]) -> Activity:
@@ -139,7 +139,8 @@ def _clock(document: Mapping[str, Any]) -> tuple[str, str] | None:
     return None if name is None else (document["metadata"]["namespace"], name)
 
 
-def _running_since(document: Mapping[str, Any]) -> float | None:
+def running_since(document: Mapping[str, Any]) -> float | None:
+    """Unix time from which the pod's activity counts, to the second; None while it does not run."""
     status = document.get("status", {})
     if status.get("phase") != "Running":
         return None

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from e2e.exporter.cluster import running_since
 from e2e.installation import Installation
 from e2e.operator_process import OperatorProcess
 from e2e.page import Page
@@ -136,12 +137,15 @@ class Player:
         return late
 
     def _note_starts(self, starting: dict[str, _Run]) -> None:
-        """Whose first pod runs by now; they are no longer among those that start."""
+        """Whose first pod runs by now; they are no longer among those that start.
+
+        The story begins where the pod's activity does, however late it is looked at.
+        """
         for pod in self._api.items("/api/v1/pods"):
-            name = pod["metadata"]["namespace"]
-            if name in starting and pod["status"].get("phase") == "Running":
+            name, began = pod["metadata"]["namespace"], running_since(pod)
+            if name in starting and began is not None:
                 run = starting.pop(name)
-                run.lag = time.time() - run.created.timestamp()
+                run.lag = max(0.0, began - run.created.timestamp())
                 self._play_series(run)
 
     def _clear(self, cast: Sequence[Transposed]) -> None:

@@ -46,6 +46,8 @@ class Case:
     resource: str = WHOLE
     problem: tuple[str, ...] = ()
     twice: bool = False
+    shares: frozenset[str] = frozenset()
+    """Devices whose series say that they are of a share."""
 
 
 def _refused(name: str, scrape: Scrape, mode: str, *problem: str) -> Case:
@@ -57,6 +59,7 @@ def _without(*names: str) -> Mapping[str, str]:
 
 
 _SHARED: Engine = {"train-0": {"GPU-0": 0.37}, "train-1": {"GPU-0": 0.37}}
+_OF_SHARES = frozenset({"GPU-0"})
 _SECOND = Scrape("second_exporter", job="cloud-addon", instance="10.0.0.1:9401")
 
 CASES = (
@@ -93,7 +96,8 @@ CASES = (
         pods=("train-0", "train-1"),
         resource=DIVIDED,
     ),
-    Case("virtual-gpus", (Scrape("vgpu"),), "Exported", engine=_SHARED, pods=("train-0", "train-1")),
+    Case("virtual-gpus", (Scrape("vgpu"),), "Exported", engine=_SHARED, pods=("train-0", "train-1"), shares=_OF_SHARES),
+    Case("virtual-gpu-alone", (Scrape("vgpu_alone"),), "Exported", shares=_OF_SHARES),
     Case("two-exporters", (Scrape("kubernetes"), _SECOND), "Exported", twice=True),
     Case(
         "two-exporters-one-stuck-at-nothing",

@@ -297,6 +297,26 @@ async def test_its_pods_are_found_through_the_whole_chain(
             assert found == {sample.kind}, "one workload, whatever lies between"
 
 
+async def test_when_a_notebook_was_used_is_heard_as_its_controller_writes_it(
+    operator: Path, kinds: Plane, namespace: str
+) -> None:
+    """P20: the annotation on an object that an API server serves."""
+    sample = BY_KIND["Notebook"]
+    Person(kinds, namespace, sample).apply(sample.manifest())
+
+    def active_at() -> float | None:
+        found = ours.find(namespace, sample.kind)
+        return None if found is None else found.active_at
+
+    async with adapter(operator) as ours:
+        await eventually(lambda: ours.find(namespace, sample.kind), "it is seen")
+        assert active_at() is None
+        for said, at in (("2026-11-22T16:37:16Z", 1_795_365_436.0), ("2026-11-22T16:38:16Z", 1_795_365_496.0)):
+            word = f"notebooks.kubeflow.org/last-activity={said}"
+            kinds.kubectl("annotate", "--overwrite", "notebooks/work", word, "-n", namespace)
+            await eventually(lambda at=at: active_at() == at, "what its controller wrote")
+
+
 async def test_a_scaled_object_is_the_workload_of_what_it_scales(operator: Path, kinds: Plane, namespace: str) -> None:
     person = Person(kinds, namespace, BY_KIND["ScaledObject"])
     person.apply(BY_KIND["Deployment"].manifest())

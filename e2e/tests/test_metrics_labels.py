@@ -86,4 +86,5 @@ async def test_pods_are_found_or_refused(prometheus: str, case: Case) -> None:
     for part in case.problem:
         assert part in health.attribution_problem
     assert engine(book, case) == case.engine
+    assert book.shares.keys() == case.shares
     assert bool(metrics.tally.scraped_twice) == case.twice

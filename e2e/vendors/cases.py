@@ -146,6 +146,7 @@ CASES = (
     Case("tpu-active", "tpu_active", TPU, "Active", "GPUActive"),
     Case("tpu-idle", "tpu_idle", TPU, "Idle", "GPUIdle", told="utilisation and profiling"),
     Case("tpu-unknown", "tpu_no_runtime", TPU, "Unknown", "SingleFamily", told="only profiling"),
+    Case("tpu-unlabelled", "tpu_unlabelled", TPU, "Unknown", "AttributionBroken", target={}, told="port 2112"),
     Case("neuron-active", "neuron_active", NEURON, "Active", "GPUActive", target=_beside("neuron-active")),
     Case(
         "neuron-idle",
@@ -163,6 +164,7 @@ CASES = (
     Case("hami-active", "hami_active", HAMI, "Active", "GPUActive"),
     Case("hami-idle", "hami_idle", HAMI, "Idle", "GPUIdle", told="utilisation and launches"),
     Case("hami-blind", "hami_blind", HAMI, "Unknown", "AttributionBroken", told="row without a pod"),
+    Case("hami-unlabelled", "hami_unlabelled", HAMI, "Unknown", "AttributionBroken", target={}, told="vGPU monitor"),
     Case("hami-unknown", "hami_never_used", HAMI, "Unknown", "MetricsMissing", others=("hami-other",)),
     Case("hami-shared", "hami_shared", HAMI, "Unknown", "SharedDevice", others=("hami-neighbour",)),
     Case(
@@ -178,6 +180,15 @@ CASES = (
     Case("custom-active", "custom_active", NPU, "Active", "GPUActive", honor_labels=True),
     Case("custom-idle", "custom_idle", NPU, "Idle", "GPUIdle", honor_labels=True, told="power"),
     Case("custom-unknown", "custom_warm", NPU, "Unknown", "SingleFamily", honor_labels=True),
+    Case(
+        "custom-unlabelled",
+        "custom_unlabelled",
+        NPU,
+        "Unknown",
+        "AttributionBroken",
+        target={},
+        told="have npu-exporter label devices with their pods",
+    ),
 )
 MIXED = tuple(case for case in CASES if case.verdict in {"Active", "Idle"} and case.name != "amd-prefixed")
 """One fleet in which each vendor names its pods in one way."""

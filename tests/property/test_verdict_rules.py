@@ -117,6 +117,14 @@ def cut(world: World, now: float) -> World:
 
 
 @given(worlds(), ticks)
+def test_what_bears_the_label_of_a_share_is_never_idle(world, at):
+    """And the short cut agrees with the chain about it, whatever else the devices show."""
+    known = cut(world, START + at * MINUTE)
+    known.book.shares = {id_: START + at * MINUTE for _, id_ in world.raw}
+    assert known.rule.pauses_sharers or known.judge(at).reason not in {"GPUIdle", "GPUNeverUsed"}
+
+
+@given(worlds(), ticks)
 def test_the_short_cut_agrees_with_the_chain_and_idle_is_vouched_for(world, at):
     now = START + at * MINUTE
     known = cut(world, now)

@@ -85,7 +85,9 @@ def _has_stopped(situation: Situation, *, stops_now: bool) -> bool:
     ran, ready = _condition(situation, "Running"), _last_ready(situation)
     if ran is None or ran.status != "True":
         return False
-    return stops_now or not _runs(situation) or (ready is not None and ready > ran.since + 1)
+    before = situation.workload.memory.accrued
+    counted_until = ran.since + 1 if before is None else max(ran.since + 1, before.as_of)
+    return stops_now or not _runs(situation) or (ready is not None and ready > counted_until)
 
 
 def _runs(situation: Situation) -> bool:

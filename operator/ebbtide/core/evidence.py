@@ -24,7 +24,7 @@ _NOBODY: Mapping[str, Sequence[DeviceEvidence]] = MappingProxyType({})
 class EvidenceBook:
     """All devices by pod. A row without a pod (namespace and pod empty) is the device's own, unattributed row."""
 
-    __slots__ = ("_by_id", "_by_pod", "history", "others", "pace", "signs", "since", "watts_of")
+    __slots__ = ("_by_id", "_by_pod", "history", "others", "pace", "shares", "signs", "since", "watts_of")
 
     def __init__(self, interval_seconds: float, since: Instant = NEVER) -> None:
         self.pace = Pace.of(interval_seconds)
@@ -39,6 +39,8 @@ class EvidenceBook:
         """Signs of life beside the devices; None: nobody reads them."""
         self.others: dict[tuple[str, str], Instant] = {}
         """By (namespace, pod): newest sample of a series that names this pod, but by the UID of another."""
+        self.shares: dict[str, Instant] = {}
+        """By device: newest sample of a series that says it is of one of several shares of that device."""
         self.watts_of: Callable[[str], IdleWatts] = idle_watts
         """What boards of a model may draw at rest; asked when a device is first seen."""
 
@@ -79,6 +81,7 @@ class EvidenceBook:
         Devices without a sample since are dropped. Cheap enough for every ten minutes, too dear for every tick.
         """
         self.others = {name: at for name, at in self.others.items() if at >= before}
+        self.shares = {device: at for device, at in self.shares.items() if at >= before}
         for device in [one for pods in self._by_pod.values() for devices in pods.values() for one in devices]:
             if device.newest_of_all() < before:
                 self._drop(device)

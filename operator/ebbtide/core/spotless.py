@@ -26,10 +26,12 @@ _TWO_FAMILIES_MIG = frozenset(mask for mask in _MASKS if bool(mask & 2) + bool(m
 def is_spotless(tally: Tally) -> bool:
     """True only if no check from wrong_owner to shared_device can hit."""
     edge, now, limits = tally.edge, tally.gang.now, tally.gang.rule.thresholds
-    sharing = tally.gang.sharing_nodes
+    sharing, shares = tally.gang.sharing_nodes, tally.gang.book.shares
     for pod, start, devices in tally.held:
         resource = pod.accelerator_resource
         if len(devices) < pod.accelerators or resource.endswith(".shared") or pod.node in sharing:
+            return False
+        if shares and any(device.id in shares for device in devices):
             return False
         begin = max(edge, start)
         mig = resource.startswith("nvidia.com/mig-")

@@ -17,6 +17,7 @@ from ebbtide.core.device_window import (
     newest_unattributed,
     sharers,
 )
+from ebbtide.core.gang import Gang
 from ebbtide.core.reason import Reason
 from ebbtide.core.signal import Signal
 from ebbtide.core.verdict_case import Case, Check, Hit
@@ -187,7 +188,7 @@ def _disagree(window: Window) -> str:
 
 
 def shared_device(case: Case) -> Hit | None:
-    """The device was seen under another pod at the same time, was requested as a share, or its node shares devices.
+    """Seen under another pod at the same time, requested or told of as a share, or on a node that shares devices.
 
     A policy may let sharers be paused: then the whole device must be idle, because what one of them shows may be a copy
     of the device's value, or a part of it that is not proven to be its own. What was begun is noted where it is begun,
@@ -196,7 +197,7 @@ def shared_device(case: Case) -> Hit | None:
     gang = case.tally.gang
     for window in case.quiet:
         if not gang.rule.pauses_sharers:
-            found = _shared(window, gang.sharing_nodes)
+            found = _shared(window, gang)
         else:
             found = "" if _speaks_for_itself(window, gang.metrics.own_launches) else _in_use_by_others(window)
         if found:
@@ -208,13 +209,15 @@ def _speaks_for_itself(window: Window, own_launches: AbstractSet[str]) -> bool:
     return window.pod.accelerator_resource in own_launches and window.is_covered(Signal.Launches)
 
 
-def _shared(window: Window, sharing_nodes: AbstractSet[str]) -> str:
+def _shared(window: Window, gang: Gang) -> str:
     if window.pod.accelerator_resource.endswith(".shared"):
         return f"the pod requests {window.pod.accelerator_resource}"
     others = sharers(window)
     if others:
         return f"also seen under pod {others[0].namespace}/{others[0].pod}"
-    return f"node {window.pod.node} shares its devices" if window.pod.node in sharing_nodes else ""
+    if gang.book.shares.get(window.device.id, window.begin) > window.begin:
+        return "its series are those of a share of the device"
+    return f"node {window.pod.node} shares its devices" if window.pod.node in gang.sharing_nodes else ""
 
 
 def _in_use_by_others(window: Window) -> str:

@@ -98,7 +98,7 @@ class Pod:
     created_at: Instant
     bound_at: Instant | None
     ready_since: Instant | None
-    """Start of the present Ready state; None while not Ready."""
+    """Start of the present Ready state, or of the container at work where that began later; None while not Ready."""
     ended_at: Instant | None
     deleting: bool
     accelerators: int

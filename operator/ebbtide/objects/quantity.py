@@ -108,6 +108,12 @@ class Container(msgspec.Struct, rename="camel", gc=False):
     restart_policy: str | None = None
 
 
+def asks_for_devices(container: Container) -> bool:
+    """Whether accelerators are for this very container of a pod."""
+    wanted = container.resources
+    return wanted is not None and any(is_accelerator(name) and wanted.asked(name) > 0 for name in _names(wanted))
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a pod asks for. CPU in cores, memory in bytes."""

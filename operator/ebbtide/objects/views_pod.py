@@ -14,7 +14,7 @@ from ebbtide.core.reason import Reason
 from ebbtide.core.workload import Instant, Pod, Workload
 from ebbtide.objects.document import Json
 from ebbtide.objects.levers.kinds import kind_of
-from ebbtide.objects.quantity import Container, asked
+from ebbtide.objects.quantity import Container, asked, asks_for_devices
 from ebbtide.objects.store import Store
 from ebbtide.objects.views_lone_pod import alone
 from ebbtide.objects.views_meta import (
@@ -49,12 +49,18 @@ class _Terminated(msgspec.Struct, rename="camel", gc=False):
     finished_at: str | None = None
 
 
+class _Running(msgspec.Struct, rename="camel", gc=False):
+    started_at: str | None = None
+
+
 class _State(msgspec.Struct, gc=False):
     waiting: _Waiting | None = None
+    running: _Running | None = None
     terminated: _Terminated | None = None
 
 
 class _ContainerStatus(msgspec.Struct, gc=False):
+    name: str = ""
     state: _State | None = None
 
 
@@ -68,6 +74,7 @@ class _Status(msgspec.Struct, rename="camel", gc=False):
     phase: str | None = None
     conditions: list[Condition] | None = None
     container_statuses: list[_ContainerStatus] | None = None
+    init_container_statuses: list[_ContainerStatus] | None = None
     start_time: str | None = None
 
 
@@ -99,7 +106,7 @@ def decode_pod(raw: Json) -> tuple[str, Pod]:
         phase=sys.intern(status.phase or ""),
         created_at=created_at,
         bound_at=_bound_at(spec, status, scheduled, created_at),
-        ready_since=_ready_since(status),
+        ready_since=_ready_since(spec, status),
         ended_at=ended_at,
         deleting=meta.deletion_timestamp is not None,
         accelerators=wants.accelerators,
@@ -130,11 +137,31 @@ def _bound_at(spec: _Spec, status: _Status, scheduled: Condition | None, created
     return instant(status.start_time) or created_at  # static pods and pods made with a nodeName skip the scheduler
 
 
-def _ready_since(status: _Status) -> Instant | None:
+def _ready_since(spec: _Spec, status: _Status) -> Instant | None:
+    """The later of Ready and the newest start of a container at work (P12).
+
+    A container that the kubelet starts again in place within one of its rounds may leave the condition as it was.
+    """
     ready = find(status.conditions, "Ready")
     if ready is None or ready.status != "True" or status.phase != "Running":
         return None
-    return instant(ready.last_transition_time)
+    since = instant(ready.last_transition_time)
+    begun = _work_begun(spec, status)
+    return begun if since is not None and begun is not None and begun > since else since
+
+
+def _work_begun(spec: _Spec, status: _Status) -> Instant | None:
+    """When the newest of the containers that ask for accelerators was started; where none does, of the main ones.
+
+    A sidecar that is started again leaves the work as it is.
+    """
+    found, every = status.container_statuses or (), (*(spec.containers or ()), *(spec.init_containers or ()))
+    if len(every) > 1:
+        asking = {one.name for one in every if asks_for_devices(one)}
+        if asking:
+            found = [one for one in (*found, *(status.init_container_statuses or ())) if one.name in asking]
+    begun = [one.state.running.started_at for one in found if one.state and one.state.running]
+    return max((at for text in begun if (at := instant(text)) is not None), default=None)
 
 
 def _ended_at(meta: ObjectMeta, status: _Status) -> Instant | None:

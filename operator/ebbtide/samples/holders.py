@@ -38,6 +38,8 @@ class Holders:
         self._repeated: set[str] = set()
         self.mistaken: dict[tuple[str, str], Instant] = {}
         """By (namespace, pod): newest sample of a series that names a pod we know by another one's UID."""
+        self.shares: dict[str, Instant] = {}
+        """By device: newest sample of a series that bears the label of a share."""
         self._by_pod: dict[tuple[str, str], list[Holding]] | None = None
         """Only where somebody asks for it, when all are filed."""
 

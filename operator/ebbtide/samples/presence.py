@@ -73,6 +73,8 @@ def _file(holders: Holders, vendor: Vendor, labels: dict[str, str], stamps: Stam
     board, device = profile.board(labels), profile.device(labels)
     if not board:
         return
+    if profile.share_label and labels.get(profile.share_label):
+        holders.shares[device] = max(*stamps, holders.shares.get(device, 0.0))
     pod = _holder(vendor, labels, names, divided=device != board)
     if pod is None:
         holders.add_own(device, stamps)

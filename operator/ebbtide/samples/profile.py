@@ -123,6 +123,8 @@ class Profile:
     model_label: str
     model: str
     """Of all devices, where series do not tell."""
+    share_label: str
+    """Borne only by series of one of several shares of a device; empty: no label tells it."""
     uid_labels: tuple[str, ...]
     """The pod's UID, first that is present."""
     pod_labels: tuple[PodLabels, ...]
@@ -193,8 +195,8 @@ class Profile:
     def presence_keys(self) -> tuple[str, ...]:
         """Labels of a row that says who held a device."""
         pods = (label for names in self.pod_labels for label in (names.namespace, names.pod))
-        model = (self.model_label,) if self.model_label else ()
-        return tuple(dict.fromkeys((*self.device_keys, *model, *self.uid_labels, *pods, *self.target_labels)))
+        told = tuple(label for label in (self.model_label, self.share_label) if label)
+        return tuple(dict.fromkeys((*self.device_keys, *told, *self.uid_labels, *pods, *self.target_labels)))
 
     def keys(self, measure: Measure, names: PodLabels) -> tuple[str, ...]:
         """Labels that say what one row of a measure is about, where pods are named by these."""

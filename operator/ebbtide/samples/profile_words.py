@@ -105,6 +105,7 @@ class LabelWords(Words):
     instance: Label | None = None
     undivided: dict[Label, tuple[Text, ...]] = Field(default_factory=dict, max_length=1)
     model: Label | None = None
+    share: Label | None = None
     pod_uid: tuple[Label, ...] = ("exported_pod_uid", "pod_uid")
     target: tuple[Label, ...] = ("job", "instance")
 
@@ -185,6 +186,7 @@ class ProfileWords(Words):
             instance_mark=PART_MARK if self.instance_utilisation else INSTANCE_MARK,
             model_label=labels.model or "",
             model=self.model or "",
+            share_label=labels.share or "",
             uid_labels=labels.pod_uid,
             pod_labels=_FORMS
             if self.pods is None

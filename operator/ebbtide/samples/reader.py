@@ -170,6 +170,7 @@ class FleetReader:
             self._count(seeing, holders)
             for one in holders.values():
                 self.book.others.update(one.mistaken)
+                self.book.shares.update(one.shares)
             del presence, seeing  # megabytes, before more come
             self._fold(ticket, grid, [(sight.vendor.profile, names) for sight, names in named], holders)
         with ticket.held():

@@ -50,6 +50,7 @@ class RecordingBook:
     samples: dict[tuple[str, str, str, str], dict[float, float]] = field(default_factory=lambda: defaultdict(dict))
     dropped: list[tuple[str, str]] = field(default_factory=list)
     others: dict[tuple[str, str], float] = field(default_factory=dict)
+    shares: dict[str, float] = field(default_factory=dict)
     signs: object = None
 
     def fold_series(self, namespace, pod, device, model, signal, samples):  # noqa: PLR0917  # the book's signature

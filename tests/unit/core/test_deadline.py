@@ -176,7 +176,14 @@ def test_pods_that_have_gone_lose_what_was_not_saved() -> None:
 
 def test_a_restart_between_two_looks_loses_the_same() -> None:
     back = StoredCondition("Running", "True", "Running", NOW - 4 * HOUR, 1)
-    assert counted(decide(remembering(Verdict.Idle, back)))[1] == 900
+    before = remembering(Verdict.Idle, back, accrued=replace(COUNTED, as_of=NOW - 3 * HOUR - 60))
+    assert counted(decide(before))[1] == 900
+
+
+def test_such_a_restart_is_lost_once() -> None:
+    back = StoredCondition("Running", "True", "Running", NOW - 4 * HOUR, 1)
+    told = remembering(Verdict.Idle, back, accrued=replace(COUNTED, as_of=NOW - 60, lost=900))
+    assert counted(decide(told))[1] == 900
 
 
 def test_the_first_sight_counts_nothing() -> None:

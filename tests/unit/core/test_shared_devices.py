@@ -91,6 +91,25 @@ def test_a_device_alone_on_a_node_that_shares_is_shared():
 
 
 @pytest.mark.parametrize(
+    ("rule", "minute", "want"),
+    [(RULE, 55, "Unknown SharedDevice"), (PAUSES, 55, "Idle"), (RULE, 15, "Idle")],
+    ids=["reported", "idle as a whole", "long ago"],
+)
+def test_a_device_alone_whose_series_are_those_of_a_share_is_shared(rule, minute, want):
+    """dcgm-exporter numbers replicas in the label vgpu: the other holders may have no series at all."""
+    world = World(rule=rule).pod().device("GPU-0")
+    world.book.shares["GPU-0"] = START + minute * MINUTE
+    world.book.shares["GPU-1"] = START + 55 * MINUTE
+    assert world.says() == want
+
+
+def test_work_on_a_share_is_work():
+    world = World().pod().device("GPU-0", engine=0.9)
+    world.book.shares["GPU-0"] = START + 55 * MINUTE
+    assert world.says() == "Active GPUActive"
+
+
+@pytest.mark.parametrize(
     ("labels", "want"),
     [
         ({}, False),

@@ -197,6 +197,15 @@ def test_people_work_in_notebooks_and_workspaces_whatever_their_volumes_are() ->
     assert seen(document).scratch
 
 
+@pytest.mark.parametrize("version", ["v1", "v1beta1", "v1alpha1"])
+def test_a_notebook_tells_by_its_annotation_when_it_was_used(version: str) -> None:
+    """P20: what Kubeflow's controller writes, in whatever version it is served."""
+    document = {**stored(BY_KIND["Notebook"]), "apiVersion": f"kubeflow.org/{version}"}
+    assert seen(document).active_at is None
+    document["metadata"]["annotations"] = {"notebooks.kubeflow.org/last-activity": "2026-11-22T16:37:16Z"}
+    assert seen(document).active_at == NOW
+
+
 @pytest.mark.parametrize("kind", OPTIONAL, ids=lambda it: it.name)
 @pytest.mark.parametrize(
     "spec", [None, {}, [], "x", {"replicas": "many", "tasks": 1, "template": [], "templates": "x"}]

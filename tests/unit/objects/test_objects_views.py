@@ -121,6 +121,59 @@ def test_ready_since_is_only_of_the_present_ready_state(name: str, status: Any, 
     assert pod(status={"conditions": status}).ready_since == want, name
 
 
+def finished(at: str) -> dict[str, Any]:
+    return {"state": {"terminated": {"finishedAt": at}}}
+
+
+LATEST = "2026-11-22T16:38:16Z"
+READY = [condition("Ready", at=LATER)]
+GPU = {"resources": {"limits": {"nvidia.com/gpu": 1}}}
+WORK, MORE, SIDE = (
+    {"name": "work", **GPU},
+    {"name": "b", **GPU},
+    {"name": "side", "resources": {"limits": {"cpu": "1"}}},
+)
+NONE = {"name": "b", "resources": {"limits": {"nvidia.com/gpu": "0"}}}
+
+
+def started(name: str, at: str | None) -> dict[str, Any]:
+    return {"name": name, "state": {"running": {"startedAt": at}}}
+
+
+@pytest.mark.parametrize(
+    ("name", "containers", "statuses", "want"),
+    [
+        ("first start, before Ready", [WORK], [started("work", AT)], T + 30),
+        ("started again in place, Ready as it was", [WORK], [started("work", LATEST)], T + 60),
+        ("a sidecar that is started again", [WORK, SIDE], [started("work", AT), started("side", LATEST)], T + 30),
+        ("the work beside a sidecar", [WORK, SIDE], [started("side", AT), started("work", LATEST)], T + 60),
+        ("no container asks: any of them", [SIDE, {"name": "b"}], [started("side", AT), started("b", LATEST)], T + 60),
+        ("an amount of none asks for nothing", [WORK, NONE], [started("work", AT), started("b", LATEST)], T + 30),
+        ("the newest of two that ask", [WORK, MORE], [started("work", AT), started("b", LATEST)], T + 60),
+        ("a start without a time", [WORK], [started("work", None)], T + 30),
+        ("ended, to be started again", [WORK], [{"name": "work", **finished(LATEST)}], T + 30),
+    ],
+)  # fmt: skip
+def test_what_was_started_again_in_place_is_ready_since_then(
+    name: str, containers: Any, statuses: Any, want: float
+) -> None:
+    """P12: the window of the judgement begins at the start of the container, not of the pod."""
+    seen = pod(spec={"containers": containers}, status={"conditions": READY, "containerStatuses": statuses})
+    assert seen.ready_since == want, name
+
+
+def test_a_native_sidecar_that_holds_the_device_is_the_work() -> None:
+    init = {"name": "server", "restartPolicy": "Always", **GPU}
+    statuses = {"containerStatuses": [started("side", AT)], "initContainerStatuses": [started("server", LATEST)]}
+    spec = {"containers": [SIDE], "initContainers": [init]}
+    assert pod(spec=spec, status={"conditions": READY, **statuses}).ready_since == T + 60
+
+
+def test_a_container_that_runs_makes_no_pod_ready() -> None:
+    status = {"conditions": [condition("Ready", "False")], "containerStatuses": [started("c", LATEST)]}
+    assert pod(status=status).ready_since is None
+
+
 def test_a_pod_that_is_not_bound_says_why() -> None:
     waiting = condition("PodScheduled", "False", reason="Unschedulable")
     seen = pod(spec={"nodeName": None}, status={"phase": "Pending", "conditions": [waiting]})
@@ -144,10 +197,6 @@ def test_a_failing_main_container_fails_the_pod(reason: str, want: Reason | None
 def test_an_init_container_that_fails_is_not_a_main_container() -> None:
     waiting = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}}
     assert pod(status={"initContainerStatuses": [waiting]}).failing is None
-
-
-def finished(at: str) -> dict[str, Any]:
-    return {"state": {"terminated": {"finishedAt": at}}}
 
 
 @pytest.mark.parametrize(

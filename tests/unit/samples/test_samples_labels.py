@@ -25,6 +25,7 @@ async def test_pods_are_found_or_refused(case: Case):
     for part in case.problem:
         assert part in watch.health.attribution_problem
     assert watch.engine(case.pods) == case.engine
+    assert watch.book.shares == dict.fromkeys(case.shares, watch.clock.at)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

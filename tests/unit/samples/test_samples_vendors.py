@@ -8,6 +8,7 @@ from e2e.vendors.cases import CASES, MIXED, PROFILES, SPAN_INTERVALS, Case, clus
 from ebbtide.core.evidence import EvidenceBook
 from ebbtide.core.signal import Signal
 from ebbtide.core.snapshot import ClusterState, MetricsHealth
+from ebbtide.samples.profile import owner_of
 from ebbtide.samples.settings import ReadingSettings
 from ebbtide.sim.series_store import SeriesStore
 from ebbtide.sim.simulated_metrics import SimulatedMetrics
@@ -44,6 +45,13 @@ async def test_each_page_leads_to_its_verdict(case: Case) -> None:
     assert found[:2] == (case.verdict, case.reason), found
     assert case.told in found[2]
     assert metrics.tally.queries_total <= 6 * SCRAPES
+
+
+def test_every_vendor_has_a_page_that_names_no_pods() -> None:
+    """Their verdicts are those of the cases: AttributionBroken, of a vendor of one's own too."""
+    nameless = {owner_of(case.resource, PROFILES) for case in CASES if case.page.endswith("_unlabelled")}
+    assert nameless == set(range(len(PROFILES)))
+    assert {case.reason for case in CASES if case.page.endswith("_unlabelled")} == {"AttributionBroken"}
 
 
 async def test_a_mixed_fleet_is_read_in_six_queries() -> None:

@@ -185,6 +185,17 @@ def test_two_rows_that_overlap_are_told_to_part():
     assert said.endswith("(gpu-0): two equally specific rows match gpu-0: end one with effectiveTo, or match it closer")
 
 
+def test_a_catalog_in_another_currency_is_named():
+    own = catalog()
+    own["spec"]["currency"] = "EUR"
+    server = FakeServer(deployments=[deployment("")], nodes=[node("gpu-0")], catalogs=[own])
+    result = ebbtide(FakeCluster(server=server), "check")
+    assert result.code == 1
+    assert "PriceCatalog main is in EUR, not in USD. The catalog is not in the ledger's currency" in " ".join(
+        result.out.split()
+    )
+
+
 def test_the_text_is_one_line_a_check_and_a_sum():
     result = ebbtide(FakeCluster(server=FakeServer(deployments=[deployment("")])), "check")
     assert result.out.splitlines()[0].startswith("ok    API server")

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from ebbtide.cli.checks.line import Line, failed, ok, skipped
+from ebbtide.cli.remedies import remedy
 from ebbtide.cluster.client import Client
 from ebbtide.core.pricing import HOW_TO_PRICE, WITHOUT_EFFECT, PriceBook
 from ebbtide.core.reason import Reason
@@ -29,7 +30,12 @@ async def of_nodes(client: Client, currency: str, now: float) -> list[Line]:
         why = "PriceCatalogs are not installed, see above" if error.not_found else error.message
         return [skipped(TITLE, f"cannot be read: {why}")]
     unread = [failed(TITLE, f"PriceCatalog {one.name} is not used: {one.problem}") for one in catalogs if one.problem]
-    return [*unread, _coverage(catalogs, [node for node in nodes if node.accelerators], currency, now)]
+    foreign = [_foreign(one.name, one.spec.currency, currency) for one in catalogs if one.spec is not None]
+    return [
+        *unread,
+        *filter(None, foreign),
+        _coverage(catalogs, [node for node in nodes if node.accelerators], currency, now),
+    ]
 
 
 async def _all(client: Client, resource: Resource) -> list[msgspec.Raw]:
@@ -39,6 +45,12 @@ async def _all(client: Client, resource: Resource) -> list[msgspec.Raw]:
     return [
         raw async for page in client.list_pages(resource) for raw in msgspec.json.decode(page.body, type=Items).items
     ]
+
+
+def _foreign(name: str, its: str, currency: str) -> Line | None:
+    if its == currency:
+        return None
+    return failed(TITLE, f"PriceCatalog {name} is in {its}, not in {currency}. {remedy(Reason.CurrencyMismatch)}")
 
 
 def _coverage(catalogs: Sequence[Catalog], nodes: Sequence[Node], currency: str, now: float) -> Line:

@@ -70,7 +70,7 @@ def test_before_the_chart_is_installed_commands_say_how_to_install_it(bare: Plan
     assert done.stderr == (
         "Error: CRD trainingjobs.ebbtide.dev is not installed: "
         "helm upgrade --install ebbtide charts/ebbtide -n ebbtide-system --create-namespace "
-        "--set metrics.prometheusUrl=http://HOST:PORT\n"
+        "--set image.repository=REGISTRY/ebbtide --set metrics.prometheusUrl=http://HOST:PORT\n"
     )
     checked = ebbtide(bare, "check")
     assert checked.returncode == 1

@@ -72,7 +72,7 @@ class AdoptedWorkloadStatus(WorkloadStatus):
     """What Ebbtide sees and does."""
 
     recommendation: Recommendation | None = None
-    """What would make it cheaper; absent: nothing to say."""
+    """What would make it cheaper. Never set yet."""
     observed_spec: Annotated[str, StringConstraints(max_length=64)] | None = None
     """Hash of the workload's spec without the field that pauses it, as this status was written."""
 
@@ -96,8 +96,8 @@ class AdoptedWorkload(Resource):
             Column("GPUS", ".status.gpus", "integer", "Accelerators held now."),
             Column("CLASS", ".status.capacityClass", description="Kind of capacity; the last one used while paused."),
             Column("COST/H", ".status.cost.hourly", description="Cost of one hour now."),
-            Column("TOTAL", ".status.cost.total", description="Cost so far."),
-            Column("SAVED", ".status.cost.saved", description="Saved so far; may be negative."),
+            Column("TOTAL", ".status.cost.total", description="Cost so far; not counted yet."),
+            Column("SAVED", ".status.cost.saved", description="Saved so far; not counted yet."),
             AGE,
         ),
     )

@@ -96,11 +96,11 @@ class DeadlineSection(ApiModel):
     """How deadlines are kept."""
 
     on_risk: OnRisk = OnRisk.Notify
-    """Notify, or BreakWindow: run outside the windows when the deadline would be missed."""
+    """Notify, or BreakWindow: run outside the windows when the deadline would be missed; it has no effect yet."""
     margin_percent: Percent = 10
     """Reserve on top of the expected time."""
     changeover_seconds: Seconds = 600
-    """Time that a move or restart costs, until it is learnt."""
+    """Time that a restart costs; what its pods took to be Ready the last time counts instead where that was longer."""
 
 
 class RightSizingSection(ApiModel):
@@ -114,13 +114,14 @@ class AttributionSection(ApiModel):
     """Who pays for the selected workloads, where they do not say so themselves."""
 
     required: Annotated[tuple[AttributionKey, ...], at_most(6), SET] = Field(default_factory=tuple)
-    """Keys that every workload needs; where one is missing, AttributionMissing is reported."""
+    """Keys that every workload needs. Accepted; no effect yet."""
     labels_from: AttributionLabels = Field(default_factory=AttributionLabels)
     """Existing labels to take values from: of the object, else of its namespace."""
     defaults: AttributionValues = Field(default_factory=AttributionValues)
     """Values for keys that nothing else gives."""
     write: AttributionWrite = AttributionWrite.Objects
-    """None, Objects (metadata of the workload object) or ObjectsAndPods (its pods and PVCs too)."""
+    """None, Objects (metadata of the workload object) or ObjectsAndPods (its pods and PVCs too, where the chart value
+    attribution.writePods allows it)."""
 
 
 class LimitsSection(ApiModel):
@@ -151,7 +152,7 @@ class NotifySection(ApiModel):
     receiver: Identifier
     """Name of a receiver in the operator's configuration."""
     events: Annotated[tuple[NotifyEvent, ...], at_most(6), SET] = Field(default_factory=tuple)
-    """What is told; absent or empty: everything."""
+    """What is told; absent or empty: everything. BudgetExceeded never comes yet."""
 
 
 def _spot_is_allowed(spec: "CostPolicySpec") -> bool:
@@ -177,7 +178,7 @@ class CostPolicySpec(ApiModel):
     selector: LabelSelector
     """Labels of the workload object itself; {} selects all of the namespace."""
     kinds: Annotated[tuple[WorkloadKind, ...], at_most(32, at_least=1), SET] | None = None
-    """Kinds of workload; absent: every supported kind."""
+    """Kinds of workload; absent: every supported kind. InferenceServer: none exists yet."""
     include: Include = Include.Accelerated
     """Accelerated: only workloads that request an accelerator. AllWorkloads: all of them."""
     priority: Annotated[int, Field(strict=True, ge=-1_000_000, le=1_000_000)] = 0
@@ -185,15 +186,15 @@ class CostPolicySpec(ApiModel):
     idle: IdleSection | None = None
     """Idle workloads: warn, then pause. Absent: off."""
     off_peak: OffPeakSection | None = None
-    """Windows in which work runs. Absent: any time."""
+    """Windows in which work runs. Accepted; no effect yet."""
     spot: SpotSection | None = None
-    """Use of spot capacity. Absent: off."""
+    """Use of spot capacity. Accepted; no effect yet."""
     placement: PlacementSection | None = None
-    """The capacity classes that may be used. Absent: any."""
+    """The capacity classes that may be used. Accepted; no effect yet."""
     deadline: DeadlineSection | None = None
     """How deadlines are kept. Absent: they are honoured with the defaults."""
     right_sizing: RightSizingSection | None = None
-    """Requests that are too large. Absent: off."""
+    """Requests that are too large. Accepted; no effect yet."""
     attribution: AttributionSection | None = None
     """Who pays. Absent: only what workloads say themselves."""
     limits: LimitsSection | None = None
@@ -214,7 +215,7 @@ class CostPolicyStatus(ApiModel):
     paused: Count | None = None
     """Of these, paused."""
     next_edge: Timestamp | None = None
-    """When the next window opens or closes."""
+    """When the next window opens or closes. Never set yet."""
     conditions: Conditions = Field(default_factory=tuple)
     """Accepted: whether the policy is used, and if not, why."""
 
@@ -222,7 +223,7 @@ class CostPolicyStatus(ApiModel):
 class CostPolicy(Resource):
     """Says what may be done to the workloads of its namespace that it selects.
 
-    Pause what is idle, run in windows, use spot, keep deadlines. Exactly one policy governs a workload.
+    Pause what is idle, keep deadlines, tell people. Exactly one policy governs a workload.
     """
 
     definition: ClassVar = Definition(

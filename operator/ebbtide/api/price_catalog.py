@@ -70,7 +70,8 @@ class NodeSplit(ApiModel):
 
     mode: SplitMode = SplitMode.Weights
     """GPUOnly: GPUs carry all. Weights: fixed shares. Residual: GPUs get what CPU and memory at their rates leave.
-    OpenCostRatio: in the ratio of three rates."""
+    OpenCostRatio: in the ratio of three rates. Residual and OpenCostRatio are accepted and have no effect yet: the
+    nodes stay unpriced."""
     gpu_percent: Percent = 95
     """Weights: share of the GPUs."""
     cpu_percent: Percent = 3
@@ -78,11 +79,11 @@ class NodeSplit(ApiModel):
     memory_percent: Percent = 2
     """Weights: share of the memory."""
     gpu_hourly: Amount | None = None
-    """OpenCostRatio: rate of one GPU for one hour."""
+    """OpenCostRatio: rate of one GPU for one hour. Accepted; no effect yet."""
     cpu_hourly: Amount | None = None
-    """Residual, OpenCostRatio: rate of one CPU for one hour."""
+    """Residual, OpenCostRatio: rate of one CPU for one hour. Accepted; no effect yet."""
     memory_gib_hourly: Amount | None = None
-    """Residual, OpenCostRatio: rate of one GiB of memory for one hour."""
+    """Residual, OpenCostRatio: rate of one GiB of memory for one hour. Accepted; no effect yet."""
 
 
 class ConfigMapKeyRef(ApiModel):
@@ -115,13 +116,13 @@ class PriceCatalogSpec(ApiModel):
     nodes: Annotated[tuple[NodeRow, ...], at_most(512), map_by("id")] = Field(default_factory=tuple)
     """Prices of nodes. A node that no row matches is unpriced; nothing is guessed."""
     storage: Annotated[tuple[StorageRow, ...], at_most(128), map_by("id")] = Field(default_factory=tuple)
-    """Prices of storage."""
+    """Prices of storage. Accepted; no effect yet."""
     egress: Annotated[tuple[EgressRow, ...], at_most(128), map_by("id")] = Field(default_factory=tuple)
-    """Prices of traffic."""
+    """Prices of traffic. Accepted; no effect yet."""
     energy: Annotated[tuple[EnergyRow, ...], at_most(128), map_by("id")] = Field(default_factory=tuple)
-    """Prices and carbon of energy."""
+    """Prices and carbon of energy. Accepted; no effect yet."""
     tariffs: Annotated[tuple[Tariff, ...], at_most(64), map_by("name")] = Field(default_factory=tuple)
-    """Prices that change with time."""
+    """Prices that change with time. Accepted; no effect yet."""
 
 
 class PriceCatalogStatus(ApiModel):

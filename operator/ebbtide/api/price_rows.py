@@ -144,7 +144,8 @@ class NodeRow(Row):
     list_node_hourly: Amount | None = None
     """List price, for savings; absent: the on-demand row of the same type and region, else nodeHourly."""
     on_prem: OnPrem | None = None
-    """Own machines: the price is computed from what they cost."""
+    """Own machines: the price is computed from what they cost. Accepted; no effect yet. The nodes stay unpriced: write
+    nodeHourly instead."""
 
     rules: ClassVar = (
         _ENDS_LATER,

@@ -10,6 +10,8 @@ Schema: TypeAlias = dict[str, Any]
 
 INT32: Final = 2**31 - 1
 MAX_LIST: Final = 512
+NO_EFFECT: Final = "Accepted; no effect yet."
+"""Of a field that this version reads and does nothing with."""
 
 _COMMON: Final = frozenset({"type", "description", "default", "enum", "x-kubernetes-validations"})
 _OPEN_OBJECT: Final = "x-kubernetes-preserve-unknown-fields"
@@ -36,7 +38,9 @@ class UnsupportedSchemaError(Exception):
 def structural_schema(model: type[BaseModel]) -> Schema:
     """Structural schema of a model, all references inlined."""
     schema = model.model_json_schema(by_alias=True, mode="validation")
-    return _converted(schema, schema.get("$defs", {}), "", ())
+    converted = _converted(schema, schema.get("$defs", {}), "", ())
+    _pass_down(converted)
+    return converted
 
 
 def _converted(node: Schema, definitions: Mapping[str, Schema], path: str, inside: tuple[str, ...]) -> Schema:
@@ -54,6 +58,15 @@ def _converted(node: Schema, definitions: Mapping[str, Schema], path: str, insid
     elif node["type"] == "integer":
         node |= {"format": "int32" if node.get("maximum", INT32 + 1) <= INT32 else "int64"}
     return _described(node)
+
+
+def _pass_down(node: Schema, said: str = "") -> None:
+    """Whoever asks for a field of a section without effect is told so too: kubectl explain shows one level."""
+    said = said or (NO_EFFECT if NO_EFFECT in node.get("description", "") else "")
+    for child in [*node.get("properties", {}).values(), *([node["items"]] if "items" in node else [])]:
+        if said and NO_EFFECT not in child.get("description", said):
+            child["description"] = f"{child['description']} {said}"
+        _pass_down(child, said)
 
 
 def _without_null(node: Schema, path: str) -> Schema:

@@ -83,7 +83,7 @@ class PauseDuring(ApiModel):
     """An object during whose run this work is paused."""
 
     kind: WorkloadKind
-    """Kind of the object, in the same namespace."""
+    """Kind of the object, in the same namespace: Job, CronJob, TrainingJob or Deployment; no other has effect."""
     name: ObjectName
     """Its name."""
 
@@ -109,11 +109,12 @@ class TrainingJobSpec(ApiModel):
     workers: Annotated[int, Strict(), Ge(1), Le(MAX_WORKERS)] = 1
     """Pods of the gang; they start and stop together. Cannot be changed."""
     expected_seconds: PositiveSeconds | None = None
-    """How long the work takes on the hardware it requests, in seconds; learnt when absent."""
+    """How long the work takes on the hardware it requests, in seconds. Absent: nobody knows how long a pause may last,
+    so work with a deadline is warned about and never paused for idleness (NoEstimate)."""
     deadline: Timestamp | None = None
     """Finish by this time, RFC 3339."""
     interruptible: Flag = False
-    """true: may run on capacity that can be taken away (spot)."""
+    """true: may run on capacity that can be taken away (spot). Accepted; no effect yet."""
     checkpoint: Checkpoint = Field(default_factory=Checkpoint)
     """How the work saves its progress. Absent: it does not, and policies treat it as lost when stopped."""
     attribution: WorkAttribution = Field(default_factory=WorkAttribution)
@@ -123,7 +124,7 @@ class TrainingJobSpec(ApiModel):
     queue: Queue | None = None
     """Run through Kueue. Absent: without a queue."""
     resize: Permission = Permission.Denied
-    """Allowed: right-sizing may change requests at a resume."""
+    """Allowed: right-sizing may change requests at a resume. Accepted; no effect yet."""
     pause_during: PauseDuring | None = None
     """Paused while that object runs, resumed when it ends."""
     retries: Annotated[int, Strict(), Ge(0), Le(1000)] = 6
@@ -133,7 +134,7 @@ class TrainingJobSpec(ApiModel):
     suspend: Flag = False
     """Your own switch: true always keeps the work from running; false expresses no wish."""
     ttl_seconds_after_finished: Seconds | None = None
-    """Remove the work this many seconds after it finished. Absent: keep it."""
+    """Remove the work this many seconds after it finished. Accepted; no effect yet. Finished work is kept."""
     template: PodTemplate
     """The pods, as in a Job. Accelerators are requested in containers[].resources.limits. Cannot be changed."""
 
@@ -155,8 +156,8 @@ class TrainingJob(Resource):
             Column("GPUS", ".status.gpus", "integer", "Accelerators held now."),
             Column("CLASS", ".status.capacityClass", description="Kind of capacity; the last one used while paused."),
             Column("COST/H", ".status.cost.hourly", description="Cost of one hour now."),
-            Column("TOTAL", ".status.cost.total", description="Cost so far."),
-            Column("SAVED", ".status.cost.saved", description="Saved so far; may be negative."),
+            Column("TOTAL", ".status.cost.total", description="Cost so far; not counted yet."),
+            Column("SAVED", ".status.cost.saved", description="Saved so far; not counted yet."),
             Column("DEADLINE", ".spec.deadline", description="To be finished by."),
             AGE,
         ),

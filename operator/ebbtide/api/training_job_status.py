@@ -180,9 +180,9 @@ class CostStatus(ApiModel):
     hourly: ShownAmount | None = None
     """One hour as it stands now."""
     total: ShownAmount | None = None
-    """So far."""
+    """So far. Nobody counts it yet: "-"."""
     saved: ShownAmount | None = None
-    """Saved so far against running as before; may be negative."""
+    """Saved so far against running as before; may be negative. Nobody counts it yet: "-"."""
     as_of: Timestamp | None = None
     """Counted up to then."""
 
@@ -274,7 +274,7 @@ class WorkloadStatus(ApiModel):
     override: OverrideStatus | None = None
     """A human's word that is in force, or was last."""
     latch: LatchStatus | None = None
-    """Held on a capacity class to make the deadline."""
+    """Held on a capacity class to make the deadline. Never set yet."""
     would_be: WouldBe | None = None
     """Observe mode: what would have been done."""
     gpus: Count | None = None
@@ -286,7 +286,7 @@ class WorkloadStatus(ApiModel):
     accrued: Accrued | None = None
     """Times that have added up."""
     plan: PlanStatus | None = None
-    """What comes next."""
+    """What comes next. Never set yet."""
     cost: CostStatus | None = None
     """What it costs."""
     conditions: Conditions = Field(default_factory=tuple)

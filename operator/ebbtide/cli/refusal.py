@@ -9,7 +9,7 @@ from ebbtide.objects.resources import Resource
 
 INSTALL: Final = (
     "helm upgrade --install ebbtide charts/ebbtide -n ebbtide-system --create-namespace "
-    "--set metrics.prometheusUrl=http://HOST:PORT"
+    "--set image.repository=REGISTRY/ebbtide --set metrics.prometheusUrl=http://HOST:PORT"
 )
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403

@@ -49,7 +49,10 @@ REMEDIES: Final = {
     Reason.InsufficientCoverage: (
         "Too many samples are missing: it is judged again once the gap lies outside the judged span."
     ),
-    Reason.AttributionBroken: "Series cannot be told apart by pod: see metrics.labelMode in the chart's values.",
+    Reason.AttributionBroken: (
+        "Its samples cannot be told to be its own: check the exporter's pod labels (metrics.labelMode and "
+        "metrics.matchLabels of the chart) and how its node shares devices."
+    ),
     Reason.LabelModeUnknown: "The exporter's labels are not recognised: set metrics.labelMode in the chart's values.",
     Reason.SingleFamily: "Only one kind of signal is exported: add power or an engine metric to the exporter's list.",
     Reason.PodIdentity: (
@@ -64,12 +67,43 @@ REMEDIES: Final = {
         "Scrape its engine, name a series in ebbtide.dev/request-series, or set idle.serving: DevicesOnly in the "
         "policy."
     ),
+    Reason.BadValues: "Readings cannot be true: look at the exporter and the driver on that node.",
+    Reason.SignalsDisagree: (
+        "Utilisation is quiet while power or energy says work: restart the exporter on that node; where it stays, "
+        "report it with this page."
+    ),
+    Reason.GPUNeverUsed: (
+        "No device was ever busy: check that the program finds its devices, and request none if it needs none."
+    ),
     Reason.FrozenMetrics: "The exporter repeats old readings: restart it on that node.",
+    Reason.InvalidAnnotation: "Correct the annotation that cannot be read.",
+    Reason.QueueManaged: (
+        "It has a queue name, and no Workload of Kueue's is seen for it: see that Kueue manages its kind, and that the "
+        "operator may read workloads.kueue.x-k8s.io."
+    ),
+    Reason.RestoreSkipped: (
+        "What is stored about its pause cannot be used: start it by hand and remove its annotation ebbtide.dev/restore."
+    ),
+    Reason.JobFailed: "It failed: the logs of its pods say why.",
+    Reason.RetriesExhausted: "It failed more often than spec.retries allows: the logs of its pods say why.",
     Reason.Unschedulable: "No node has room for its pods: `kubectl describe pod` says what is missing.",
     Reason.NameConflict: "A Job of its name is not ours: rename or delete that Job.",
     Reason.TemplateRejected: "The API server refuses its pod template: create it anew with the template corrected.",
     Reason.UnknownValue: "A field holds a value that this version does not know: correct it, or upgrade the operator.",
-    Reason.NodeUnpriced: "Its node has no price: add a row that matches it to a PriceCatalog.",
+    Reason.NodeUnpriced: (
+        "A node has a price where exactly one row of a PriceCatalog matches it, in the chart's currency and with "
+        "effect: `check` says what to write."
+    ),
+    Reason.CatalogOverlap: (
+        "Two equally specific PriceCatalog rows match its node: make one more specific, or end it with effectiveTo."
+    ),
+    Reason.CurrencyMismatch: (
+        "The catalog is not in the ledger's currency and not used: write its prices in the currency of the chart."
+    ),
+    Reason.ReceiverNotFound: (
+        "Nobody is told beyond Events and conditions: correct notify.receiver of the policy, or add that receiver to "
+        "what the chart's notify.receiversFrom names."
+    ),
     Reason.CrashLooping: "Its container keeps crashing: `kubectl logs --previous` shows why.",
     Reason.ImagePullFailing: "Its image cannot be pulled: correct the image or its pull secret.",
     Reason.GPUStalled: "Its devices are held busy without work being done: look for a hung collective or a deadlock.",

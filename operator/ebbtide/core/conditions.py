@@ -8,9 +8,10 @@ from ebbtide.core.deadline import AT_RISK
 from ebbtide.core.decision import Decision, Verb, Verdict
 from ebbtide.core.idle import IDLE_VERDICTS
 from ebbtide.core.intent import Wish
+from ebbtide.core.pricing import HOW_TO_PRICE, WITHOUT_EFFECT
 from ebbtide.core.reason import Reason
 from ebbtide.core.slack import outlook_of
-from ebbtide.core.workload import Pod, Workload
+from ebbtide.core.workload import HourlyCost, Pod, Workload
 
 Problem: TypeAlias = tuple[Reason, str]
 """Why the API server refused an action of this tick: TemplateRejected or PermissionDenied, and its sentence."""
@@ -18,6 +19,8 @@ Problem: TypeAlias = tuple[Reason, str]
 _UNACCEPTABLE = frozenset({Reason.NameConflict, Reason.TemplateRejected})
 _BAD_REFERENCE = frozenset({Reason.PolicyNotFound, Reason.PolicyInvalid})
 _OUTCOMES = {Reason.JobCompleted: "True", Reason.JobFailed: "False", Reason.RetriesExhausted: "False"}
+_SHOWN = 5
+"""Nodes that a message names."""
 _UNJUDGED = frozenset({Verdict.Unknown, Verdict.Starting, Verdict.NotApplicable})
 
 
@@ -149,12 +152,22 @@ def _priced(decision: Decision) -> Condition:
     if hourly is None:
         return Condition("Priced", "Unknown", Reason.AllPriced, "no pod is bound to a node")
     if hourly.amount is None:
-        nodes = ", ".join(hourly.unpriced_nodes[:5])
-        if hourly.overlap:
-            said = f"two equally specific PriceCatalog rows match {nodes}: end one with effectiveTo, or match it closer"
-            return Condition("Priced", "False", Reason.CatalogOverlap, said)
-        return Condition("Priced", "False", Reason.NodeUnpriced, f"no PriceCatalog row in force matches {nodes}")
+        return _unpriced(hourly)
     return Condition("Priced", "True", Reason.AllPriced, f"{hourly.amount:.2f} {hourly.currency} per hour")
+
+
+def _unpriced(hourly: HourlyCost) -> Condition:
+    if hourly.overlap:
+        nodes = ", ".join(hourly.unpriced_nodes[:_SHOWN])
+        said = f"two equally specific PriceCatalog rows match {nodes}: end one with effectiveTo, or match it closer"
+        return Condition("Priced", "False", Reason.CatalogOverlap, said)
+    matched = dict(hourly.without_effect)
+    bare = ", ".join([node for node in hourly.unpriced_nodes if node not in matched][:_SHOWN])
+    said = [f"no PriceCatalog row in force, in the ledger's currency, matches {bare}"] if bare else []
+    if matched:
+        rows = ", ".join(f"{row} matches {node}" for node, row in hourly.without_effect[:_SHOWN])
+        said.append(f"PriceCatalog row {rows}, but {WITHOUT_EFFECT}: {HOW_TO_PRICE}")
+    return Condition("Priced", "False", Reason.NodeUnpriced, "; ".join(said))
 
 
 def _deadline(decision: Decision) -> Condition:

@@ -17,6 +17,12 @@ from ebbtide.core.snapshot import Catalog
 from ebbtide.core.workload import HourlyCost, Instant, Node, Pod
 
 ZERO = Decimal(0)
+PRICED_SPLITS = frozenset({SplitMode.GPUOnly, SplitMode.Weights})
+WITHOUT_EFFECT = "onPrem, and nodeSplit Residual and OpenCostRatio, have no effect yet"
+HOW_TO_PRICE = (
+    "end the onPrem row with effectiveTo and add one with nodeHourly, or set nodeSplit.mode: Weights or GPUOnly"
+)
+"""What gives nodes a price that a row matches without effect; a second matching row would be a CatalogOverlap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,7 @@ class Rate:
     capacity_class: CapacityClass = CapacityClass.Unknown
     reason: Reason = Reason.AllPriced
     row_id: str = ""
+    """The row that matches; with amounts None: what it prices by has no effect yet."""
     node: Decimal | None = None
     """The whole node."""
 
@@ -105,16 +112,18 @@ class PriceBook:
         """One hour of these bound pods; amount None as soon as one of their nodes is unpriced."""
         total, currency, overlap = ZERO, "", False
         unpriced: set[str] = set()
+        matched: dict[str, str] = {}
         for pod in pods:
             rate = self.rate(pod.node)
             if rate.per_device is None:
                 unpriced.add(pod.node)
                 overlap = overlap or rate.reason is Reason.CatalogOverlap
+                matched |= {pod.node: rate.row_id} if rate.row_id else {}
                 continue
             currency = rate.currency
             total += self._amount(rate, rate.per_device, pod)
         if unpriced:
-            return HourlyCost(currency, None, tuple(sorted(unpriced)), overlap)
+            return HourlyCost(currency, None, tuple(sorted(unpriced)), overlap, tuple(sorted(matched.items())))
         cost = HourlyCost(currency, total)
         return self._costs.setdefault(cost, cost)
 
@@ -182,8 +191,8 @@ def _specificity(match: NodeMatch) -> tuple[bool, ...]:
 def _split(offer: _Offer, node: Node, stated: CapacityClass, price: Decimal | None) -> Rate:
     row, split = offer.row, offer.split
     given = CapacityClass(str(row.assign_capacity_class)) if row.assign_capacity_class else stated
-    if price is None or split.mode not in {SplitMode.GPUOnly, SplitMode.Weights}:
-        # Own machines and the two rate modes are parsed but not priced yet: unpriced is honest, a guess is not.
+    if price is None or split.mode not in PRICED_SPLITS:
+        # Own machines and the two rate modes are parsed but have no effect yet: unpriced is honest, a guess is not.
         return Rate(None, capacity_class=given, reason=Reason.NodeUnpriced, row_id=row.id)
     hourly = Decimal(price)
     if split.mode is SplitMode.GPUOnly:

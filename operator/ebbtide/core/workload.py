@@ -280,3 +280,5 @@ class HourlyCost:
     unpriced_nodes: tuple[str, ...] = field(default=())
     overlap: bool = False
     """Two equally specific rows in force match one of these nodes: CatalogOverlap."""
+    without_effect: tuple[tuple[str, str], ...] = ()
+    """Of these nodes those that a row matches that prices them in a way without effect yet, each with that row."""

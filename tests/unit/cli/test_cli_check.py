@@ -108,6 +108,9 @@ def test_an_address_inside_the_cluster_is_no_failure_from_outside(monkeypatch):
     assert "kubectl port-forward" in line.message
 
 
+MACHINE = {"capex": "320000", "gpus": 8, "lifeYears": 4}
+
+
 def checked(server: FakeServer, *arguments: str) -> tuple[int, dict[str, tuple[str, str]]]:
     result = ebbtide(FakeCluster(server=server), "check", "-o", "json", *arguments)
     return result.code, {one["check"]: (one["result"], one["message"]) for one in json.loads(result.out)}
@@ -153,6 +156,44 @@ def test_a_node_without_price_is_a_failure_with_its_name():
     _, found = checked(FakeServer(deployments=[deployment("")], nodes=nodes, catalogs=[catalog()]))
     assert found["prices"][0] == "FAIL"
     assert "4 of 4 accelerator nodes have no price in USD (gpu-0, gpu-1, gpu-2, …): add one" in found["prices"][1]
+
+
+def priced(*rows: dict[str, Any], **spec: Any) -> str:
+    own = catalog()
+    own["spec"] = {**own["spec"], **spec}
+    own["spec"]["nodes"] += [{**own["spec"]["nodes"][0], **row} for row in rows]
+    nodes = [node("gpu-0"), node("own-0", "own")]
+    return checked(FakeServer(deployments=[deployment("")], nodes=nodes, catalogs=[own]))[1]["prices"][1]
+
+
+def test_a_node_whose_row_has_no_effect_yet_is_not_told_to_get_a_second_one():
+    on_prem = {"id": "dc1", "match": {"instanceType": "own"}, "nodeHourly": None, "onPrem": {**MACHINE}}
+    said = priced(on_prem)
+    assert "(own-0): row dc1 matches own-0, but onPrem, and nodeSplit Residual" in said
+    assert "add one matching" not in said
+    assert "end the onPrem row with effectiveTo and add one with nodeHourly" in said
+
+
+def test_a_split_without_effect_is_told_beside_a_node_that_nothing_matches():
+    said = priced(nodeSplit={"mode": "Residual", "cpuHourly": "0.03", "memoryGiBHourly": "0.004"})
+    assert "2 of 2 accelerator nodes have no price in USD (gpu-0, own-0): row p5 matches gpu-0, but" in said
+    assert said.endswith("add one matching row for own-0 to a PriceCatalog in USD; `kubectl get node --show-labels`")
+
+
+def test_two_rows_that_overlap_are_told_to_part():
+    said = priced({"id": "twice"}, {"id": "own", "match": {"instanceType": "own"}})
+    assert said.endswith("(gpu-0): two equally specific rows match gpu-0: end one with effectiveTo, or match it closer")
+
+
+def test_a_catalog_in_another_currency_is_named():
+    own = catalog()
+    own["spec"]["currency"] = "EUR"
+    server = FakeServer(deployments=[deployment("")], nodes=[node("gpu-0")], catalogs=[own])
+    result = ebbtide(FakeCluster(server=server), "check")
+    assert result.code == 1
+    assert "PriceCatalog main is in EUR, not in USD. The catalog is not in the ledger's currency" in " ".join(
+        result.out.split()
+    )
 
 
 def test_the_text_is_one_line_a_check_and_a_sum():

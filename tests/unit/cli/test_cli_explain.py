@@ -118,3 +118,30 @@ def test_json_is_the_api_object():
 def test_a_status_of_another_version_is_shown_as_far_as_it_is_understood():
     odd = {**NEW, "status": {"verdict": {"devices": ["?"], "spanSeconds": "x"}, "checks": [{}], "idle": []}}
     assert "brand-new" in page(odd, name="brand-new")
+
+
+def told_as(job, kind, status, reason, message):
+    changed = copy.deepcopy(job)
+    conditions = [one for one in changed["status"]["conditions"] if one["type"] != kind]
+    one = {"type": kind, "status": status, "reason": reason, "message": message}
+    changed["status"]["conditions"] = [*conditions, one]
+    return changed
+
+
+def test_an_annotation_that_cannot_be_read_is_among_what_would_change_it():
+    found = page(told_as(IDLE, "Accepted", "True", "InvalidAnnotation", "override 'Pausd' is not known"), POLICY)
+    ways_out = found.partition("What would change it")[2]
+    assert "Override 'Pausd' is not known. Correct the annotation that cannot be read" in ways_out
+
+
+def test_a_receiver_that_nobody_knows_is_told_on_the_page_of_the_work():
+    policy = copy.deepcopy(POLICY)
+    policy["status"] = {"conditions": [{"type": "Accepted", "status": "True", "reason": "ReceiverNotFound"}]}
+    assert "\n  Nobody is told beyond Events and conditions: correct notify.receiver of the policy" in page(
+        IDLE, policy
+    )
+
+
+def test_a_missing_price_is_told_with_its_cause():
+    found = page(told_as(IDLE, "Priced", "False", "CatalogOverlap", "two rows match gpu-0"), POLICY)
+    assert "Two rows match gpu-0. Two equally specific PriceCatalog rows" in found

@@ -119,6 +119,23 @@ def test_one_unpriced_node_leaves_the_sum_unsaid() -> None:
     assert (hourly.amount, hourly.unpriced_nodes) == (None, ("n2",))
 
 
+OWN = {"match": {"instanceType": "p5.48xlarge"}, "onPrem": {"capex": "320000", "gpus": 8, "lifeYears": 4}}
+RATES = {"gpuHourly": "5", "cpuHourly": "0.03", "memoryGiBHourly": "0.004"}
+NO_EFFECT: dict[str, Catalog] = {
+    "an own machine": catalog(OWN),
+    "Residual": catalog(BY_TYPE, nodeSplit={"mode": "Residual", **RATES}),
+    "OpenCostRatio": catalog(BY_TYPE, nodeSplit={"mode": "OpenCostRatio", **RATES}),
+}
+
+
+@pytest.mark.parametrize("case", NO_EFFECT.values(), ids=NO_EFFECT)
+def test_a_row_that_matches_without_effect_is_told_from_none(case: Catalog) -> None:
+    prices = book(case, nodes=(machine("n1"), machine("n2", labels={})))
+    found = prices.hourly([pod("a", node="n1"), pod("b", node="n2"), pod("c", node="n1")])
+    assert (found.amount, found.unpriced_nodes, found.overlap) == (None, ("n1", "n2"), False)
+    assert found.without_effect == (("n1", "row-0"),)
+
+
 @pytest.mark.parametrize(
     ("labels", "meaning"),
     [

@@ -160,6 +160,21 @@ CONDITIONS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
 }
 
 
+def test_a_price_without_effect_is_not_called_a_missing_row() -> None:
+    rates = {"cpuHourly": "0.03", "memoryGiBHourly": "0.004"}
+    split = catalog({"match": {"nodeSelector": {}}, "nodeHourly": "55.04"}, nodeSplit={"mode": "Residual", **rates})
+    found = conditions_of(decide(workload(), catalogs=(split,)), frozenset())
+    (said,) = [it.message for it in found if it.type == "Priced"]
+    assert said.startswith("PriceCatalog row row-0 matches n1, but onPrem, and nodeSplit Residual and OpenCostRatio, ")
+    assert said.endswith("or set nodeSplit.mode: Weights or GPUOnly")
+
+
+def test_a_node_that_no_row_matches_is_named() -> None:
+    found = conditions_of(decide(workload()), frozenset())
+    (said,) = [it.message for it in found if it.type == "Priced"]
+    assert said == "no PriceCatalog row in force, in the ledger's currency, matches n1"
+
+
 @pytest.mark.parametrize("case", CONDITIONS.values(), ids=CONDITIONS)
 def test_conditions(case: tuple[tuple[str, str], tuple[str, str]]) -> None:
     found, wanted = case

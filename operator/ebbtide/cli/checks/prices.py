@@ -1,13 +1,15 @@
 """Whether every accelerator node has a price."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 
 from ebbtide.cli.checks.line import Line, failed, ok, skipped
+from ebbtide.cli.remedies import remedy
 from ebbtide.cluster.client import Client
-from ebbtide.core.pricing import PriceBook
+from ebbtide.core.pricing import HOW_TO_PRICE, WITHOUT_EFFECT, PriceBook
+from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import Catalog
 from ebbtide.core.workload import Node
 from ebbtide.objects.errors import ApiError
@@ -28,7 +30,12 @@ async def of_nodes(client: Client, currency: str, now: float) -> list[Line]:
         why = "PriceCatalogs are not installed, see above" if error.not_found else error.message
         return [skipped(TITLE, f"cannot be read: {why}")]
     unread = [failed(TITLE, f"PriceCatalog {one.name} is not used: {one.problem}") for one in catalogs if one.problem]
-    return [*unread, _coverage(catalogs, [node for node in nodes if node.accelerators], currency, now)]
+    foreign = [_foreign(one.name, one.spec.currency, currency) for one in catalogs if one.spec is not None]
+    return [
+        *unread,
+        *filter(None, foreign),
+        _coverage(catalogs, [node for node in nodes if node.accelerators], currency, now),
+    ]
 
 
 async def _all(client: Client, resource: Resource) -> list[msgspec.Raw]:
@@ -40,6 +47,12 @@ async def _all(client: Client, resource: Resource) -> list[msgspec.Raw]:
     ]
 
 
+def _foreign(name: str, its: str, currency: str) -> Line | None:
+    if its == currency:
+        return None
+    return failed(TITLE, f"PriceCatalog {name} is in {its}, not in {currency}. {remedy(Reason.CurrencyMismatch)}")
+
+
 def _coverage(catalogs: Sequence[Catalog], nodes: Sequence[Node], currency: str, now: float) -> Line:
     if not nodes:
         return skipped(TITLE, "no node has an accelerator yet")
@@ -47,8 +60,26 @@ def _coverage(catalogs: Sequence[Catalog], nodes: Sequence[Node], currency: str,
     unpriced = [node.name for node in nodes if book.rate(node.name).per_device is None]
     if not unpriced:
         return ok(TITLE, f"{len(nodes)} of {len(nodes)} accelerator nodes have a price in {currency}")
-    named = ", ".join(unpriced[:_SHOWN]) + (", …" if len(unpriced) > _SHOWN else "")
-    count = f"{len(unpriced)} of {len(nodes)} accelerator nodes have no price in {currency} ({named})"
+    count = f"{len(unpriced)} of {len(nodes)} accelerator nodes have no price in {currency} ({_named(unpriced)})"
     if not catalogs:
         return failed(TITLE, f"{count}: there is no PriceCatalog; create one")
-    return failed(TITLE, f"{count}: add one matching row to a PriceCatalog; `kubectl get node --show-labels`")
+    return failed(TITLE, f"{count}: {'. '.join(_remedies(unpriced, book, currency))}")
+
+
+def _remedies(unpriced: Sequence[str], book: PriceBook, currency: str) -> Iterator[str]:
+    """Each cause with its own: a row that is added beside one that matches already would make two that overlap."""
+    rates = {name: book.rate(name) for name in unpriced}
+    matched = [f"row {rate.row_id} matches {name}" for name, rate in rates.items() if rate.row_id]
+    if matched:
+        yield f"{_named(matched)}, but {WITHOUT_EFFECT}: {HOW_TO_PRICE}"
+    twice = [name for name, rate in rates.items() if rate.reason is Reason.CatalogOverlap]
+    if twice:
+        yield f"two equally specific rows match {_named(twice)}: end one with effectiveTo, or match it closer"
+    bare = [name for name, rate in rates.items() if not rate.row_id and name not in twice]
+    if bare:
+        whose = "" if len(bare) == len(unpriced) else f" for {_named(bare)}"
+        yield f"add one matching row{whose} to a PriceCatalog in {currency}; `kubectl get node --show-labels`"
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")

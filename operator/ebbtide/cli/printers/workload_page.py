@@ -1,5 +1,6 @@
 """One Workload explained: what it is, why, and what would change it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -326,7 +327,7 @@ def _unit(value: object, unit: str) -> str:
 
 
 def _ways_out(it: Explanation, page: Page) -> None:
-    hints, commands = _hints(it.job), _commands(it)
+    hints, commands = _hints(it), _commands(it)
     if not hints and not commands:
         return
     page.heading("What would change it")
@@ -339,14 +340,27 @@ def _ways_out(it: Explanation, page: Page) -> None:
         page.line(shown + Text(f"   {meaning}" if beside else f"\n    {meaning}"))
 
 
-def _hints(job: Workload) -> list[str]:
+def _hints(it: Explanation) -> list[str]:
+    job = it.job
     stops = [str(one.get("reason")) for one in job.items("checks") if one.get("result") == "Stop"]
-    priced = job.condition("Priced")
-    reasons = [job.reason, *stops, *([str(priced.get("reason"))] if priced.get("status") == "False" else [])]
-    found = [remedy(reason) for reason in dict.fromkeys(reasons)]
+    found = [remedy(reason) for reason in dict.fromkeys([job.reason, *stops])]
+    said = (job.condition("Accepted"), _accepted_policy(it), job.condition("Priced"))
+    found += [_of_condition(one) for one in said if one.get("reason") not in {job.reason, *stops}]
     if job.suspended_by_user:
         found.insert(0, "spec.suspend is true, which always wins: set it to false.")
     return [hint for hint in found if hint]
+
+
+def _of_condition(condition: Mapping[str, Any]) -> str:
+    """Its message and its remedy; empty where nothing is to be done about it."""
+    way_out, message = remedy(str(condition.get("reason"))), str(condition.get("message") or "")
+    return f"{_ended(message)} {way_out}" if way_out and message else way_out
+
+
+def _accepted_policy(it: Explanation) -> Mapping[str, Any]:
+    """The condition Accepted of the governing policy; empty where there is none."""
+    conditions = ((it.policy or {}).get("status") or {}).get("conditions") or ()
+    return next((one for one in conditions if one.get("type") == "Accepted"), {})
 
 
 def _commands(it: Explanation) -> list[tuple[str, str]]:

@@ -29,7 +29,7 @@ GPUS: Final = 16
 
 
 def queues() -> Iterator[Document]:
-    for name, gpus in (("all", GPUS), ("full", 1)):
+    for name, gpus in (("all", GPUS), ("full", 1), ("narrow", 1)):
         kind = {"apiVersion": "kueue.x-k8s.io/v1beta2"}
         flavor = {"name": f"{name}-nodes", "resources": [{"name": "nvidia.com/gpu", "nominalQuota": gpus}]}
         groups = [{"coveredResources": ["nvidia.com/gpu"], "flavors": [flavor]}]
@@ -54,6 +54,20 @@ def job_set() -> Document:
     spec = {"replicatedJobs": [{"name": "workers", "replicas": 1, "template": template}]}
     meta = {"name": "set", "namespace": LAB, "annotations": {"ebbtide.dev/checkpoint": "Periodic:900"}}
     return through({"apiVersion": "jobset.x-k8s.io/v1alpha2", "kind": "JobSet", "metadata": meta, "spec": spec})
+
+
+def beside(name: str, validation: str, queue: str = "all") -> Document:
+    """A TrainingJob that steps aside for a Job."""
+    during = {"kind": "Job", "name": validation}
+    return training_job(name, LAB, "busy:1", queue={"name": queue}, pauseDuring=during)
+
+
+def validation(name: str) -> Document:
+    """On CPUs and without a queue; it lives until it is deleted."""
+    container = {"name": "main", "image": "registry.example/evaluate:1", "resources": {"limits": {"cpu": "1"}}}
+    template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    meta = {"name": name, "namespace": LAB}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": {"template": template}}
 
 
 class Lab(World):
@@ -94,6 +108,23 @@ class Lab(World):
     def wait_condition(self, kind: str, name: str, of: str, status: str, reason: str) -> None:
         said = f"{of}={status}, {reason} of {kind} {name}"
         self.it.wait(said, lambda: self.condition(kind, name, of) == (status, reason), 60)
+
+    def wait_told(self, name: str, of: str, status: str, reason: str) -> str:
+        """What a condition of a TrainingJob says."""
+
+        def told() -> str | None:
+            found = self.it.condition(name, LAB, of)
+            return str(found["message"]) if (found.get("status"), found.get("reason")) == (status, reason) else None
+
+        return self.it.wait(f"{of}={status}, {reason} of TrainingJob {name}", told)
+
+    def moves(self, name: str) -> list[bool]:
+        """How the operator moved spec.active of the Workload of a Job, in order."""
+        writes = self.ours("workloads", self.entry("Job", name)["metadata"]["name"])
+        return [it.body["spec"]["active"] for it in writes if "active" in (it.body.get("spec") or {})]
+
+    def end(self, *jobs: str) -> None:
+        self.plane.kubectl("delete", "job", *jobs, "-n", LAB)
 
     def wait_pods(self, name: str, count: int) -> None:
         self.it.wait(f"{count} pods of {name}", lambda: len(self.pods(name, LAB)) == count, 60)
@@ -239,6 +270,55 @@ def test_a_server_is_stopped_by_its_replicas_and_queues_again(lab: Lab) -> None:
     lab.wait_condition("Deployment", "web", "Running", "True", "Running")
 
 
+def test_beside_a_validation_its_workload_is_inactive_and_between_two_it_is_admitted(lab: Lab) -> None:
+    lab.it.apply(beside("aside", "evaluate"))
+    for _ in range(2):
+        lab.wait_told("aside", "Running", "True", "Running")
+        assert lab.is_admitted("Job", "aside")
+        lab.it.apply(validation("evaluate"))
+        restore = restore_of(lab.wait_inactive("Job", "aside"))
+        assert (restore["reason"], restore["kind"]) == ("PausedDuring", "Workload")
+        assert restore["fields"] == [{"path": "/spec/active", "was": True, "set": False}]
+        lab.wait_pods("aside", 0)
+        assert lab.wait_told("aside", "Paused", "True", "PausedDuring") == "Job evaluate runs"
+        lab.it.wait("Kueue to suspend its Job", lambda: lab.get("Job", "aside", LAB)["spec"]["suspend"], 20)
+        lab.end("evaluate")
+        lab.wait_active("Job", "aside")
+    lab.wait_told("aside", "Running", "True", "Running")
+    assert lab.moves("aside") == [False, True, False, True]
+
+
+def test_a_validation_that_waits_in_the_same_queue_gets_the_place(lab: Lab) -> None:
+    """The queue has room for one, and the training was there first: Kueue alone would let it keep its place."""
+    lab.it.apply(beside("yields", "check", "narrow"))
+    lab.wait_told("yields", "Running", "True", "Running")
+    soon = {"metadata": {"annotations": {"e2e.ebbtide.dev/complete-after": "3s"}}}
+    lab.it.apply(through(merged(job("check", LAB, "busy:1"), {"spec": {"template": soon}}), "narrow"))
+    lab.it.wait("its end", lambda: lab.get("Job", "check", LAB).get("status", {}).get("succeeded") == 1)
+    lab.wait_active("Job", "yields")
+    lab.wait_told("yields", "Running", "True", "Running")
+    assert lab.moves("yields") == [False, True]
+
+
+def test_what_waits_in_its_queue_is_left_waiting_and_stopped_when_it_is_admitted(lab: Lab) -> None:
+    """The test before this one has left the only place taken."""
+    lab.it.apply(beside("patient", "survey", "narrow"))
+    lab.wait_told("patient", "Running", "False", "QueueWaiting")
+    lab.it.apply(validation("survey"))
+    lab.it.apply(beside("unborn", "survey"))
+    said = lab.wait_told("unborn", "Paused", "True", "PausedDuring")
+    assert said == "Job survey runs: it is not put into queue all before that ends"
+    assert lab.it.job("unborn", LAB) == {}
+    assert lab.moves("patient") == []
+    lab.plane.kubectl("delete", "tjob", "yields", "-n", LAB)
+    assert restore_of(lab.wait_inactive("Job", "patient"))["reason"] == "PausedDuring"
+    lab.end("survey")
+    for name in ("patient", "unborn"):
+        lab.wait_told(name, "Running", "True", "Running")
+        assert lab.is_admitted("Job", name)
+    assert lab.moves("patient") == [False, True]
+
+
 def test_release_gives_back_what_runs_through_kueue(lab: Lab) -> None:
     lab.wait_inactive("Job", "released")
     said = lab.it.ebbtide("release", "-n", LAB, "--dry-run")
@@ -254,7 +334,7 @@ def test_release_gives_back_what_runs_through_kueue(lab: Lab) -> None:
 def test_the_operator_never_wrote_spec_suspend(lab: Lab) -> None:
     """And of Kueue's objects only the lever. What a create sent the log shows with the API server's defaults."""
     jobs = lab.ours("jobs")
-    assert [it.name for it in jobs if it.verb == "create"] == ["mine"]
+    assert {it.name for it in jobs if it.verb == "create"} <= {"mine", "aside", "yields", "patient", "unborn"}
     patched = [it for it in jobs if it.verb != "create"]
     assert [(it.name, it.body["spec"]) for it in patched if "suspend" in (it.body.get("spec") or {})] == []
     entries = lab.ours("workloads")

@@ -163,7 +163,7 @@ DISTURBED: dict[str, st.SearchStrategy[object]] = {
     "would_be": st.sampled_from([("Warn", "GPUIdle", NOW - 400), ("Pause", "GPUIdle", NOW - 4000)]),
     "conditions": st.sampled_from([(), (accepted(2),)]),
     "checkpoint": st.just(Checkpoint()),
-    "queue": st.just("research"),
+    "queue": st.sampled_from(["research", "waiting", "admitted"]),
     "policies": POLICIES,
     "protected": st.just(True),
     "never_pause": st.just(True),
@@ -196,7 +196,10 @@ def world_of(said: dict[str, Any]) -> Snapshot:
     it = workload(
         accelerators=1,
         memory=Memory(**{name: said[name] for name in remembered}),
-        **{name: said[name] for name in ("target", "intent", "checkpoint", "queue", "deadline", "expected_seconds")},
+        **{name: said[name] for name in ("target", "intent", "checkpoint", "deadline", "expected_seconds")},
+        queue="research" if said["queue"] else "",
+        itself=job() if target is not None and said["queue"] in {"waiting", "admitted"} else None,
+        admitted=said["queue"] == "admitted",
         during=said["during"],
         pause_during=("Job", "evaluate") if said["during"] else None,
     )
@@ -246,7 +249,7 @@ def test_no_pause_by_policy_that_any_rule_forbids(world: Snapshot) -> None:
         assert NOW - judgement.idle_since >= IDLE
         assert not situation.protected
         assert situation.word.wish is Wish.Nothing
-        assert not situation.workload.queue
+        assert not situation.workload.queue or situation.workload.admitted
         assert situation.target is not None
         assert not situation.target.suspended
         assert situation.workload.checkpoint.mode != "None"
@@ -273,7 +276,7 @@ def test_beside_another_object_it_is_stopped_only_where_nothing_is_lost_and_nobo
         assert situation.word.wish is Wish.Nothing
         assert not situation.protected
         assert not world.cluster.unfresh
-        assert not situation.workload.queue
+        assert not situation.workload.queue or situation.workload.admitted
         assert situation.workload.checkpoint.mode != "None"
         assert situation.target is not None
         assert not situation.target.suspended

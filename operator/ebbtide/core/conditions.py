@@ -140,7 +140,7 @@ def _is_held(decision: Decision, done: frozenset[Verb]) -> bool:
     if decision.deciding in _OUTCOMES:
         return False
     if target is None:
-        return decision.ruled.situation.word.wish is Wish.Stop
+        return decision.ruled.situation.word.wish is Wish.Stop or decision.deciding is Reason.PausedDuring
     if Verb.Resume in done:
         return False
     paused_now = any(action.verb is Verb.Pause and not action.observed for action in decision.actions)

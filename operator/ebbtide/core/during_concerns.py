@@ -4,6 +4,9 @@ It is the owner's own instruction, as `spec.suspend` is: no policy and no mode s
 A human's word, a veto, doubtful stores and checkpoint rules do. What counts is whether an object of that name lives at
 this moment, never an event: one that ends and is created anew under the same name lets the work run in between and
 pauses it again, however often.
+
+Of work in a queue Kueue's Workload is the lever, as for every other pause: what Kueue has admitted is set inactive and
+queues anew at the end; what waits holds nothing and is left waiting.
 """
 
 from dataclasses import replace
@@ -21,11 +24,14 @@ REASON = Reason.PausedDuring
 
 def not_born_during(situation: Situation) -> Ruling | None:
     """What it must not run beside does not run, as its Job is created."""
-    during = situation.workload.during
-    if not during or situation.target is not None or situation.unfresh:
+    workload, during = situation.workload, situation.workload.during
+    if not during or situation.target is not None or situation.unfresh or situation.word.wish is Wish.Keep:
         return None
-    if situation.workload.queue or situation.word.wish is Wish.Keep:
-        return None
+    if workload.in_hands_of_queue:
+        # Kueue starts what is suspended, as soon as there is room.
+        return Ruling(
+            "not_born_during", REASON, f"{during}: it is not put into queue {workload.queue} before that ends"
+        )
     message = f"{during}: its Job is created suspended"
     create = replace(act(situation, Verb.Create, REASON, message), suspended=True)
     return Ruling("not_born_during", REASON, message, (create,))
@@ -39,7 +45,8 @@ def during_lasts(situation: Situation) -> Ruling | None:
     if situation.workload.during or situation.unfresh:
         since = stamp(target.restore.at)
         how = f"`kubectl ebbtide resume {command_target(situation)}` starts it all the same"
-        return Ruling("during_lasts", REASON, f"paused since {since} while {_named(named)} runs; {how}")
+        lives = situation.workload.during or f"{_named(named)} runs"
+        return Ruling("during_lasts", REASON, f"paused since {since} while {lives}; {how}")
     message = f"{_named(named)} does not run any more"
     return Ruling("during_lasts", REASON, message, (act(situation, Verb.Resume, REASON, message),))
 
@@ -56,11 +63,12 @@ def not_during(situation: Situation) -> Ruling | None:
 
 
 def _refused(situation: Situation) -> tuple[Reason, str] | None:
-    """Nothing that ran is lost for it: checkpoint rules and Kueue's lever stand before it."""
+    """Nothing that ran is lost for it, and no lever is moved that Kueue would move back."""
     workload, policy, now = situation.workload, situation.governing.policy, situation.now
     section = policy.spec.idle if policy is not None and policy.spec is not None else None
-    if workload.queue:
-        return Reason.QueueManaged, f"{workload.during}; Kueue holds its lever (queue {workload.queue}): not paused"
+    if situation.is_between_queue_entries:
+        why = f"Kueue holds its lever (queue {workload.queue}) and no Workload of Kueue's is seen for it"
+        return Reason.QueueManaged, f"{workload.during}; {why}: not paused"
     has_run = workload.memory.start_time is not None or any(pod.ready_since is not None for pod in situation.pods)
     missing = checkpoint_missing(workload, section) if has_run else None
     found = missing or (checkpoint_too_old(workload, situation.pods, section, now) if has_run else None)

@@ -163,8 +163,12 @@ class Executor:
         return await self._move(workload, lambda document, lever: patches.stop(document, lever, note))
 
     async def _begin(self, action: Action, workload: Workload) -> Outcome:
-        """What nobody asked for by name starts nothing that its user has stopped meanwhile."""
-        if action.by is not Actor.User:
+        """What nobody asks for at this moment starts nothing that its user has stopped meanwhile.
+
+        The end of a user's own pause is such a start: it may have been prolonged, and a mute watch did not tell.
+        """
+        asked = word(workload.intent, workload.memory, self._clock()).wish is Wish.Run
+        if action.by is not Actor.User or not asked:
             now = await self._wanted(workload)
             if now is not None and word(now.intent, now.memory, self._clock()).wish is Wish.Stop:
                 return outcomes.conflict(f"{workload.key}: its owner stopped it since this was decided")
@@ -193,9 +197,10 @@ class Executor:
     async def _changed_itself(self, workload: Workload) -> str:
         """Why the user's own object is not what the decision saw, where another one bears its lever (Kueue's Workload).
 
-        The human's word stands on it, and a watch that is mute does not tell.
+        The human's word stands on it, and a watch that is mute does not tell. Of a TrainingJob it does not stand on its
+        Job, which changes with every pod that Kueue lets start: that is no reason to decide again.
         """
-        own = workload.itself
+        own = workload.itself if workload.adopted else None
         lever = lever_of(own) if own is not None else None
         if own is None or lever is None:
             return ""

@@ -76,7 +76,7 @@ class Inventory:
         self.cluster_policies: Store[Policy] = Store()
         self.catalogs: Store[Catalog] = Store()
         self.breaker: Store[Breaker] = Store()
-        self.lives = Lives(self.jobs, self.training_jobs, self.deployments)
+        self.lives = Lives(self.jobs, self.training_jobs, self.deployments, self.queue)
         self._on_change, self._variants = on_change, Variants()
         self._joined: dict[str, tuple[Workload, OwnedJob | Record | None, Workload]] = {}
 

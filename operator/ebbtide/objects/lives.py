@@ -1,15 +1,21 @@
-"""Whether the object that `spec.pauseDuring` names lives: it exists, has not ended, and nothing holds it back."""
+"""Whether the object that `spec.pauseDuring` names lives: it exists, has not ended, and nothing holds it back.
+
+A Job that waits in a queue of Kueue's lives, as one lives whose pods wait for a node: what steps aside for it may be
+what it waits for.
+"""
 
 from dataclasses import replace
 from typing import Final
 
 from ebbtide.core.workload import Target, Workload
+from ebbtide.objects.queueing import QueueStore
 from ebbtide.objects.resources import DEPLOYMENTS, JOBS, TRAINING_JOBS
 from ebbtide.objects.store import Store
 from ebbtide.objects.views_job import JobStore
 
 CRON_JOB: Final = "CronJob"
 KINDS: Final = (JOBS.kind, CRON_JOB, TRAINING_JOBS.kind, DEPLOYMENTS.kind)
+_RUNS: Final = "runs"
 _ENDED: Final = frozenset({"True", "False"})
 """Values of the condition Succeeded of work that has ended."""
 
@@ -17,8 +23,10 @@ _ENDED: Final = frozenset({"True", "False"})
 class Lives:
     """Looks into the stores of the kinds that are watched."""
 
-    def __init__(self, jobs: JobStore, training_jobs: Store[Workload], deployments: Store[Workload]) -> None:
-        self._jobs, self._training_jobs, self._deployments = jobs, training_jobs, deployments
+    def __init__(
+        self, jobs: JobStore, training_jobs: Store[Workload], deployments: Store[Workload], queue: QueueStore
+    ) -> None:
+        self._jobs, self._training_jobs, self._deployments, self._queue = jobs, training_jobs, deployments, queue
 
     def joined(self, workload: Workload) -> Workload:
         """The workload with what is known of the object that it names; the very same where nothing has changed."""
@@ -36,38 +44,41 @@ class Lives:
             return "", f"spec.pauseDuring names a {kind}, which this version does not watch: name one of {known}"
         if self._leads_back(workload):
             return "", f"spec.pauseDuring: {kind} {name} waits for this work in turn: neither is paused for the other"
-        return (f"{kind} {name} runs" if self._lives(workload.key.namespace, kind, name) else ""), ""
+        how = self._how(workload.key.namespace, kind, name)
+        return (f"{kind} {name} {how}" if how else ""), ""
 
-    def _lives(self, namespace: str, kind: str, name: str) -> bool:
+    def _how(self, namespace: str, kind: str, name: str) -> str:
+        """What it does while it lives; empty where it does not."""
         if kind == JOBS.kind:
             job = self._jobs.named(namespace, name)
-            return job is not None and _is_open(job.target)
+            return self._of(job.target) if job is not None else ""
         if kind == CRON_JOB:
-            return self._some_run_lives(namespace, name)
+            return self._of_runs(namespace, name)
         if kind == TRAINING_JOBS.kind:
-            return self._training_job_lives(self._find(self._training_jobs, namespace, name))
+            return self._of_training_job(self._find(self._training_jobs, namespace, name))
         found = self._find(self._deployments, namespace, name)
-        return found is not None and found.target is not None and _is_open(found.target)
+        return self._of(found.target) if found is not None and found.target is not None else ""
 
-    def _some_run_lives(self, namespace: str, name: str) -> bool:
+    def _of_runs(self, namespace: str, name: str) -> str:
         """Of a CronJob: its Jobs bear its name, a dash and the minute that they are for."""
-        runs = (job for job in self._jobs.values() if job.controller_kind == CRON_JOB)
-        return any(
-            job.target.namespace == namespace
+        runs = (
+            self._of(job.target)
+            for job in self._jobs.values()
+            if job.controller_kind == CRON_JOB
+            and job.target.namespace == namespace
             and job.target.name.rpartition("-")[0] == name
             and job.target.name.rpartition("-")[2].isdigit()
-            and _is_open(job.target)
-            for job in runs
         )
+        return next(filter(None, runs), "")
 
-    def _training_job_lives(self, found: Workload | None) -> bool:
+    def _of_training_job(self, found: Workload | None) -> str:
         """One whose Job is not created yet is about to run."""
         if found is None or found.intent.suspend or found.invalid is not None:
-            return False
+            return ""
         if any(it.type == "Succeeded" and it.status in _ENDED for it in found.memory.conditions):
-            return False
+            return ""
         job = self._jobs.named(found.key.namespace, found.key.name)
-        return job is None or _is_open(job.target)
+        return self._of(job.target) if job is not None else _RUNS
 
     def _leads_back(self, workload: Workload) -> bool:
         """Work that waits for each other would stop and start each other for ever."""
@@ -87,6 +98,12 @@ class Lives:
         found = (it for it in store.values() if it.key.name == name and it.key.namespace == namespace)
         return next(found, None)
 
-
-def _is_open(target: Target) -> bool:
-    return not target.suspended and target.finished is None
+    def _of(self, target: Target) -> str:
+        """What Kueue itself has suspended waits, unless somebody deactivated it."""
+        if target.finished is not None:
+            return ""
+        if not target.suspended:
+            return _RUNS
+        entry = self._queue.of(target.uid)
+        waits = entry is not None and not entry.lever.suspended and entry.lever.finished is None
+        return f"waits in queue {entry.queue}" if entry is not None and waits else ""

@@ -69,17 +69,42 @@ IDLE = training_job(
     ],
 )  # fmt: skip
 
+_BERT_PAUSED = "paused since 2026-11-21T23:10:00Z: `kubectl ebbtide resume trainingjob/bert -n vision` starts it again"
 PAUSED = training_job(
     "bert",
     policy={"kind": "CostPolicy", "name": "batch"},
-    verdict={"value": "NotApplicable", "reason": "GPUIdle", "since": "2026-11-21T23:10:00Z",
-             "asOf": "2026-11-22T13:50:00Z", "message": "no pod runs", "spanSeconds": 3000},
-    pause={"since": "2026-11-21T23:10:00.000Z", "reason": "GPUIdle", "by": "Policy", "countToday": 1, "reverts": 0},
+    verdict={"value": "NotApplicable", "reason": "NoAccelerator", "since": "2026-11-21T23:10:00Z",
+             "asOf": "2026-11-22T13:50:00Z", "message": "no pod holds an accelerator", "spanSeconds": 4500,
+             "coveragePercent": 0, "everySeconds": 30, "families": [], "devices": []},
+    checks=[
+        {"name": "finished", "result": "Pass", "reason": "", "message": "The work has not finished yet."},
+        {"name": "human_run", "result": "Pass", "reason": "", "message": "No human asked it to run."},
+        {"name": "policy_stays", "result": "Pass", "reason": "",
+         "message": "What a policy paused is still governed by an enforcing policy."},
+        {"name": "not_paused", "result": "Stop", "reason": "GPUIdle", "message": _BERT_PAUSED},
+    ],
+    pause={
+        "since": "2026-11-21T23:10:00.000Z", "reason": "GPUIdle", "by": "Policy", "countToday": 1, "reverts": 0,
+        "recent": ["2026-11-21T23:10:00.000Z"], "startupSeconds": 60, "cost": {"hourly": "13.76", "currency": "USD"},
+        "message": "2 devices idle since 22:10:00Z; it costs 13.76 USD an hour",
+        "evidence": {
+            "value": "Idle", "reason": "GPUIdle", "since": "2026-11-21T23:00:00Z", "asOf": "2026-11-21T23:10:00Z",
+            "message": "2 devices idle since 22:10:00Z: peak 1 % (busy above 5 %, engine 2 %), coverage 98 % of 1 h, "
+                       "utilisation and power agree",
+            "spanSeconds": 3600, "coveragePercent": 98, "peakPercent": 1, "busyAbovePercent": 5,
+            "busyAboveEnginePercent": 2, "everySeconds": 30, "idleSince": "2026-11-21T22:10:00.000Z",
+            "families": ["utilisation", "power"],
+            "devices": [
+                device(4, pod="bert-0-4kz9w", lastBusyTime="2026-11-21T22:08:30Z", coveragePercent=98),
+                device(5, pod="bert-1-m2q8d", lastBusyTime="2026-11-21T22:10:00Z", peakPercent=1),
+            ],
+        },
+    },
     gpus=0, capacityClass="Spot",
-    cost={"currency": "USD", "hourly": "0.00", "total": "-", "saved": "-"},
+    cost={"hourly": "0.00", "total": "-", "saved": "-", "asOf": "2026-11-22T13:50:00Z"},
     conditions=[
-        condition("Succeeded", "Unknown", "GPUIdle", "paused since 23:10:00Z"),
-        condition("Paused", "True", "GPUIdle"),
+        condition("Succeeded", "Unknown", "GPUIdle", _BERT_PAUSED),
+        condition("Paused", "True", "GPUIdle", "2 devices idle since 22:10:00Z; it costs 13.76 USD an hour"),
     ],
 )  # fmt: skip
 

@@ -14,6 +14,7 @@ from tests.unit.cli.fixture_objects import (
     adopted_object,
     adopted_workload,
     annotated,
+    condition,
 )
 from tests.unit.cli.golden_output import assert_golden
 
@@ -109,6 +110,23 @@ def test_a_workload_that_no_policy_selects_is_told_what_would_change_that():
     assert result.out.startswith("job/train in vision: not judged yet.\n")
     assert "no policy selects it, or it asks for no accelerator" in " ".join(result.out.split())
     assert json.loads(ebbtide(FakeCluster([job]), "explain", "job/train", "-o", "json").out)["kind"] == "Job"
+
+
+def test_a_pause_that_had_no_price_gives_back_nothing_that_could_be_told():
+    unpriced = copy.deepcopy(PAUSED)
+    del unpriced["status"]["pause"]["cost"]
+    text = page(unpriced, POLICY, name="bert")
+    assert "nothing now, it holds no GPU (it ran on Spot); total -" in text
+    assert "judged again within 30 s" in text
+
+
+def test_what_a_pause_that_is_over_gave_back_is_not_told_as_of_now():
+    over = copy.deepcopy(PAUSED)
+    over["status"]["pause"]["endTime"] = "2026-11-22T13:50:00.000Z"
+    over["status"]["conditions"] = [condition("Paused", "False", "Running")]
+    text = page(over, POLICY, name="bert")
+    assert "gave back" not in text
+    assert "Last paused from 2026-11-21 23:10:00Z to 13:50:00Z by Policy (GPUIdle)." in text
 
 
 def test_json_is_the_api_object():

@@ -7,7 +7,7 @@ import pytest
 
 from ebbtide.core.conditions import conditions_of
 from ebbtide.core.reason import Reason
-from ebbtide.core.workload import Checkpoint, Intent, Memory, Workload
+from ebbtide.core.workload import QUEUE_KIND, Checkpoint, Intent, Memory, Workload
 from tests.builders import (
     DAY,
     HOUR,
@@ -27,6 +27,10 @@ from tests.builders import (
 LIVES = {"pause_during": ("Job", "evaluate"), "during": "Job evaluate runs"}
 OVER = {"pause_during": ("Job", "evaluate")}
 DURING = paused_job(reason="PausedDuring")
+QUEUED: dict[str, Any] = {"queue": "research", "itself": job(), "admitted": True}
+"""Kueue's Workload is the target, as objects/queueing.py joins it."""
+WAITING = {**QUEUED, "itself": job(suspended=True), "admitted": False}
+STOPPED = {**WAITING, "target": DURING}
 AGED = policy(idle={**SHORT_IDLE, "maxCheckpointAgeSeconds": 60})
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Reason, list[str]]] = {
@@ -110,8 +114,69 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Reason, list[str]]] = {
         Reason.PausedDuring,
         ["Pause"],
     ),
-    "Kueue holds its lever": ({**LIVES, "queue": "research"}, {}, Reason.QueueManaged, []),
-    "Kueue starts it": ({**LIVES, "queue": "research", "target": None}, {}, Reason.Running, ["Create"]),
+    "Kueue holds its lever out of reach": ({**LIVES, "queue": "research"}, {}, Reason.QueueManaged, []),
+    "Kueue would start it": ({**LIVES, "queue": "research", "target": None}, {}, Reason.PausedDuring, []),
+    "into its queue afterwards": ({**OVER, "queue": "research", "target": None}, {}, Reason.Running, ["Create"]),
+    "kept before it is in its queue": (
+        {**LIVES, "queue": "research", "target": None, "intent": Intent(keep_until=NOW + HOUR)},
+        {},
+        Reason.Running,
+        ["Create"],
+    ),
+    "Kueue has admitted it": ({**LIVES, **QUEUED}, {}, Reason.PausedDuring, ["Pause"]),
+    "admitted, without any policy": ({**LIVES, **QUEUED}, {"policies": []}, Reason.PausedDuring, ["Pause"]),
+    "admitted, and what is known of the queue is old": (
+        {**LIVES, **QUEUED},
+        {"unfresh_kinds": {QUEUE_KIND: "old"}},
+        Reason.StaleMetrics,
+        [],
+    ),
+    "admitted, kept by a human": (
+        {**LIVES, **QUEUED, "intent": Intent(keep_until=NOW + HOUR)},
+        {},
+        Reason.VetoedByUser,
+        [],
+    ),
+    "admitted, without checkpoint, and has run": (
+        {**LIVES, **QUEUED, "checkpoint": Checkpoint()},
+        {},
+        Reason.NoCheckpoint,
+        [],
+    ),
+    "waiting it holds nothing": ({**LIVES, **WAITING}, {}, Reason.QueueWaiting, []),
+    "inactive while it lasts": ({**LIVES, **STOPPED}, {}, Reason.PausedDuring, []),
+    "active again at its end": ({**OVER, **STOPPED}, {}, Reason.PausedDuring, ["Resume"]),
+    "its end needs to know the queue": (
+        {**OVER, **STOPPED},
+        {"unfresh_kinds": {QUEUE_KIND: "old"}},
+        Reason.PausedDuring,
+        [],
+    ),
+    "then it waits for admission": ({**OVER, **WAITING}, {}, Reason.QueueWaiting, []),
+    "a human wants it back in its queue": (
+        {**LIVES, **STOPPED, "intent": Intent(override="Running", override_until=NOW + HOUR)},
+        {},
+        Reason.ResumedByUser,
+        ["Resume"],
+    ),
+    "a human made its Workload active": (
+        {**LIVES, **QUEUED, "target": replace(DURING, suspended=False)},
+        {},
+        Reason.ResumedByUser,
+        ["Forget"],
+    ),
+    "its Workload was replaced by an active one": (
+        {**LIVES, **QUEUED, "memory": Memory(pause=pause_record(reason="PausedDuring"), conditions=(accepted(),))},
+        {},
+        Reason.ResumedByUser,
+        ["Forget"],
+    ),
+    "what somebody else deactivated stays so": (
+        {**OVER, **WAITING, "target": job(suspended=True)},
+        {},
+        Reason.PausedByUser,
+        [],
+    ),
     "undone three times": (
         {**LIVES, "memory": Memory(pause=pause_record(reverts=3, ended_at=NOW - 60), conditions=(accepted(),))},
         {},
@@ -159,3 +224,18 @@ def test_between_two_runs_it_runs_and_stops_again_however_often() -> None:
         seen += verbs(decision)
         said = replace(said, target=DURING if lives else job())
     assert seen == ["Pause", "Resume", "Pause", "Resume"]
+
+
+def test_in_a_queue_too_it_runs_between_two_and_waits_for_admission_each_time() -> None:
+    """The second begins before Kueue has admitted it again: it waits, and is stopped as soon as it is admitted."""
+    active, inactive = {**QUEUED, "target": job()}, STOPPED
+    steps = [(LIVES, active), (LIVES, inactive), (OVER, inactive), (LIVES, WAITING), (LIVES, active), (OVER, inactive)]
+    seen = [verbs(decide(workload(**lives, **at), now=NOW + DAY, idle_for=0)) for lives, at in steps]
+    assert seen == [["Pause"], [], ["Resume"], [], ["Pause"], ["Resume"]]
+
+
+def test_it_is_told_as_paused_before_it_is_put_into_its_queue() -> None:
+    decision = decide(workload(**LIVES, queue="research", target=None))
+    paused = next(it for it in conditions_of(decision, frozenset()) if it.type == "Paused")
+    assert (paused.status, paused.reason) == ("True", Reason.PausedDuring)
+    assert paused.message == "Job evaluate runs: it is not put into queue research before that ends"

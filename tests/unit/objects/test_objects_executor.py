@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from ebbtide.core.decision import Action, Actor, Verb
+from ebbtide.core.intent import Intent
 from ebbtide.core.reason import Reason
 from ebbtide.core.workload import Workload, WorkloadKey
 from ebbtide.objects.executor import Executor
@@ -212,25 +213,36 @@ async def test_a_word_that_no_watch_told_of_is_heard_before_a_pause(
 
 
 @pytest.mark.parametrize(
-    ("there", "by", "want"),
+    ("there", "by", "asked", "want"),
     [
-        ({}, Actor.Policy, OutcomeKind.Done),
-        ({"keep-until": "2099-01-01T00:00:00Z"}, Actor.Policy, OutcomeKind.Done),
-        ({"override": "Paused", "override-until": "2026-01-01T00:00:00Z"}, Actor.Policy, OutcomeKind.Done),
-        ({"override": "Paused"}, Actor.Policy, OutcomeKind.Conflict),
-        ({"override": "Paused"}, Actor.User, OutcomeKind.Done),
+        ({}, Actor.Policy, "", OutcomeKind.Done),
+        ({"keep-until": "2099-01-01T00:00:00Z"}, Actor.Policy, "", OutcomeKind.Done),
+        ({"override": "Paused", "override-until": "2026-01-01T00:00:00Z"}, Actor.Policy, "", OutcomeKind.Done),
+        ({"override": "Paused"}, Actor.Policy, "", OutcomeKind.Conflict),
+        ({}, Actor.User, "", OutcomeKind.Done),
+        ({"override": "Paused"}, Actor.User, "", OutcomeKind.Conflict),
+        ({"override": "Paused"}, Actor.User, "Running", OutcomeKind.Done),
     ],
-    ids=["nothing new", "a veto starts and stops nothing", "a stop that is over", "a stop", "by a human's name"],
+    ids=[
+        "nothing new",
+        "a veto starts and stops nothing",
+        "a stop that is over",
+        "a stop",
+        "the end of a human's pause",
+        "the end of a human's pause that he has prolonged",
+        "by a human's name",
+    ],
 )
-async def test_a_stop_that_no_watch_told_of_is_heard_before_a_policy_resumes(
-    tmp_path: Path, there: dict[str, str], by: Actor, want: OutcomeKind
+async def test_a_stop_that_no_watch_told_of_is_heard_before_what_nobody_asks_for_starts(
+    tmp_path: Path, there: dict[str, str], by: Actor, asked: str, want: OutcomeKind
 ) -> None:
     stand_in = ours(annotations={f"ebbtide.dev/{key}": value for key, value in there.items()})
     paused = job(suspend=True, annotations={"ebbtide.dev/restore": RESTORE})
     stand_in.answer(200, paused, when=of_job)
     stand_in.answer(200, job("8"))
     async with executing(stand_in, tmp_path) as executor:
-        assert (await executor.execute(action(Verb.Resume, by=by), workload(paused))).kind is want
+        seen = replace(workload(paused), intent=Intent(override=asked, override_until=NOW + 60))
+        assert (await executor.execute(action(Verb.Resume, by=by), seen)).kind is want
     assert len(writes(stand_in)) == (want is OutcomeKind.Done)
 
 
@@ -425,16 +437,23 @@ class TestThroughKueue:
         "spec": {"active": True},
     }
 
-    def queued(self) -> Workload:
+    def entry(self, *, active: bool) -> dict[str, Any]:
+        """Paused by a policy where it is not active."""
+        fields = [{"path": "/spec/active", "was": True, "set": False}]
+        restore = {**json.loads(RESTORE), "kind": "Workload", "name": "entry", "fields": fields}
+        words = {} if active else {"annotations": {"ebbtide.dev/restore": json.dumps(restore)}}
+        return {**self.ENTRY, "metadata": {**self.ENTRY["metadata"], **words}, "spec": {"active": active}}
+
+    def queued(self, *, active: bool = True) -> Workload:
         own = decode_job(json.dumps(job(owners=())).encode())[1].foreign
-        entry = entry_decoder(KUEUE_WORKLOAD.resource)(json.dumps(self.ENTRY).encode())[1]
+        entry = entry_decoder(KUEUE_WORKLOAD.resource)(json.dumps(self.entry(active=active)).encode())[1]
         return queued(own, entry)
 
-    def stand_in(self, own: dict[str, Any]) -> StandIn:
-        found = StandIn()
+    def stand_in(self, own: dict[str, Any], *, active: bool = True) -> StandIn:
+        found, entry = StandIn(), self.entry(active=active)
         found.answer(200, own, when=of_job)
-        found.answer(200, self.ENTRY, when=lambda asked: asked.method == "GET" and "/workloads/" in asked.path)
-        found.answer(200, self.ENTRY, when=lambda asked: asked.method == "PATCH")
+        found.answer(200, entry, when=lambda asked: asked.method == "GET" and "/workloads/" in asked.path)
+        found.answer(200, entry, when=lambda asked: asked.method == "PATCH")
         return found
 
     async def test_it_is_paused_by_one_patch_of_the_workload(self, tmp_path: Path) -> None:
@@ -458,3 +477,29 @@ class TestThroughKueue:
         assert outcome.kind is OutcomeKind.Conflict
         assert outcome.message.startswith("Job a ")
         assert writes(stand_in) == []
+
+    @pytest.mark.parametrize(("override", "started"), [("Running", True), ("Paused", False), ("", False)])
+    async def test_the_end_of_a_users_pause_is_asked_for_and_his_word_to_run_is_not(
+        self, tmp_path: Path, override: str, started: bool
+    ) -> None:
+        """He prolonged it, and no watch told; a person who wants it to run waits for no watch."""
+        stand_in = self.stand_in(job("8", owners=()), active=False)
+        until = NOW - 1 if override == "Paused" else NOW + 1
+        seen = replace(self.queued(active=False), intent=Intent(override=override, override_until=until))
+        async with executing(stand_in, tmp_path) as executor:
+            outcome = await executor.execute(action(Verb.Resume, by=Actor.User), seen)
+        assert (outcome.kind is OutcomeKind.Done) is started
+        assert bool(writes(stand_in)) is started
+
+    async def test_of_a_training_job_its_own_object_tells_and_not_the_job_whose_pods_start(
+        self, tmp_path: Path
+    ) -> None:
+        own = workload(job())
+        seen = replace(own, itself=own.target, target=self.queued().target)
+        for version, kind in (("5", OutcomeKind.Done), ("6", OutcomeKind.Conflict)):
+            stand_in = self.stand_in(job("8"))
+            changed = {"annotations": {"ebbtide.dev/never-pause": "true"}} if version == "6" else {}
+            there = {**TRAINING_JOB, "metadata": {**TRAINING_JOB["metadata"], "resourceVersion": version, **changed}}
+            stand_in.answer(200, there, when=lambda asked: asked.method == "GET" and "/trainingjobs/" in asked.path)
+            async with executing(stand_in, tmp_path) as executor:
+                assert (await executor.execute(action(Verb.Pause), seen)).kind is kind

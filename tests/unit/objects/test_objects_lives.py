@@ -7,6 +7,8 @@ import pytest
 
 from ebbtide.core.workload import Workload
 from ebbtide.objects.inventory import Inventory
+from ebbtide.objects.levers.kueue_workload import KUEUE_WORKLOAD
+from ebbtide.objects.queueing import entry_decoder
 from ebbtide.objects.views_deployment import decode_deployment
 from ebbtide.objects.views_job import decode_job
 from ebbtide.objects.views_training_job import decode_training_job
@@ -35,6 +37,16 @@ class Shelf(Inventory):
         metadata["uid"] = f"uid-job-{namespace}-{name}"
         document = {"metadata": metadata, "spec": {"template": TEMPLATE, **spec}, "status": status or {}}
         self.jobs.put(*decode_job(json.dumps(document).encode()))
+
+    def enqueue(self, name: str, *, active: bool = True, ended: bool = False) -> None:
+        """Kueue's Workload of a Job, which has not been admitted."""
+        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": f"uid-job-ns-{name}", "controller": True}
+        document = {
+            "metadata": meta(f"job-{name}", ownerReferences=[owner]),
+            "spec": {"active": active, "queueName": "research", "podSets": []},
+            "status": {"conditions": [{"type": "Finished", "status": str(ended), "lastTransitionTime": AT}]},
+        }
+        self.queue.put(*entry_decoder(KUEUE_WORKLOAD.resource)(json.dumps(document).encode()))
 
     def deploy(self, name: str, replicas: int) -> None:
         spec = {"replicas": replicas, "template": TEMPLATE}
@@ -69,6 +81,22 @@ def test_a_job_lives_until_it_has_ended(case: tuple[list[dict[str, Any]], bool])
     for one in jobs:
         shelf.job(**one)
     assert shelf.seen().during == ("Job evaluate runs" if lives else "")
+
+
+def test_a_job_that_kueue_holds_back_lives_and_one_that_is_deactivated_does_not() -> None:
+    shelf = Shelf()
+    shelf.train("t", "Job", "evaluate")
+    shelf.job("evaluate", suspend=True)
+    assert not shelf.seen().during
+    shelf.enqueue("evaluate")
+    assert shelf.seen().during == "Job evaluate waits in queue research"
+    shelf.enqueue("evaluate", active=False)
+    assert not shelf.seen().during
+    shelf.enqueue("evaluate", ended=True)
+    assert not shelf.seen().during
+    shelf.enqueue("evaluate")
+    shelf.job("evaluate")
+    assert shelf.seen().during == "Job evaluate runs"
 
 
 def test_a_job_that_is_deleted_and_created_again_lives_again() -> None:

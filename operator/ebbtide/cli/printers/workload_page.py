@@ -184,12 +184,18 @@ def _cost(job: Workload) -> str:
     totals = f"total {job.text('cost', 'total')}, saved {job.text('cost', 'saved')}"
     gpus, where = job.text("gpus"), job.text("capacityClass")
     if gpus == "0":
-        ran = "" if where == NONE else f" (it ran on {where})"
-        return f"nothing now, it holds no GPU{ran}; {totals}"
+        ran = "" if where in {NONE, "Unknown"} else f" (it ran on {where})"
+        return f"nothing now, it holds no GPU{ran}{_given_back(job)}; {totals}"
     hourly, currency = job.text("cost", "hourly"), job.text("cost", "currency")
     unit = "" if currency == NONE else f" {currency}"
     price = f"{hourly}{unit} an hour" if hourly != NONE else "no price is known (-)"
     return f"{price} for {gpus} GPU{'' if gpus == '1' else 's'} ({where}); {totals}"
+
+
+def _given_back(job: Workload) -> str:
+    """What an hour of the present pause saves; empty where nothing had a price then."""
+    hourly, currency = (job.text("pause", "cost", name) for name in ("hourly", "currency"))
+    return f"; the pause gave back {hourly} {currency} an hour" if job.paused and hourly != NONE else ""
 
 
 def _policy(it: Explanation) -> str:
@@ -267,6 +273,9 @@ def _deadline(job: Workload) -> str:
 def _numbers(it: Explanation) -> str:
     taken = it.job.time("verdict", "asOf")
     stands = f"taken {moment.clock(taken, it.now)}, {moment.ago(taken, it.now)}" if taken else "their age is not known"
+    proof = _proof(it.job)
+    if taken and "evidence" in proof and (led := it.clock(*proof, "asOf")):
+        stands = f"of the pause, {led}; judged last at {moment.clock(taken, it.now)}, {moment.ago(taken, it.now)}"
     if it.job.finished:
         return f"{stands}; it has ended, so it is not judged again"
     if taken and it.now - taken > _OLD:

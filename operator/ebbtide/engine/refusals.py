@@ -24,7 +24,7 @@ class _Refused(NamedTuple):
 
     request: tuple[Verb, str, int, str, str]
     outcome: Outcome
-    count: int
+    times: int
     until: Instant
 
 
@@ -49,10 +49,10 @@ class Refusals:
             self._refused.pop(uid, None)
             return
         last = self._last(decision, action)
-        count = 1 if last is None else last.count + 1
-        gap = max(self._tick_seconds, min(MOST_SECONDS, self._tick_seconds * 2.0 ** min(count - 1, 32)))
+        times = 1 if last is None else last.times + 1
+        gap = max(self._tick_seconds, min(MOST_SECONDS, self._tick_seconds * 2.0 ** min(times - 1, 32)))
         until = now + gap - _EARLY * self._tick_seconds
-        self._refused[uid] = _Refused(_request(decision, action), outcome, count, until)
+        self._refused[uid] = _Refused(_request(decision, action), outcome, times, until)
 
     def forget_others(self, decisions: Sequence[Decision]) -> None:
         """Once a tick: what nobody asks for any more."""

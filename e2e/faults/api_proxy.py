@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp import web
 
 from e2e.faults.call import Call, call_of
-from e2e.faults.fault import Answer, Changed, Cut, Expired, Fault, Late, Truncated
+from e2e.faults.fault import Answer, Changed, Cut, Expired, Fault, Late, Struck, Truncated
 from e2e.faults.relay import Relay, answer, cut, stream, truncated
 from e2e.plane import Plane
 from e2e.plane.kubeconfig import Access, read_kubeconfig, write_kubeconfig
@@ -110,20 +110,23 @@ class ApiProxy(Lifetime):
 
     # -- requests -----------------------------------------------------------------------------------------------
 
-    def _fault(self, call: Call) -> Fault | None:
-        return next((fault for fault in self._faults if fault.hits(call)), None)
+    def _fault(self, call: Call, body: bytes = b"") -> Fault | None:
+        return next((fault for fault in self._faults if fault.hits(call, body)), None)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         call = call_of(request.method, request.path, request.query)
-        fault = self._fault(call)
-        self.seen.append(Seen(time.time(), call, fault))
-        body = await request.read()
+        at, body = time.time(), await request.read()
+        fault = self._fault(call, body)
+        self.seen.append(Seen(at, call, fault))
         match fault.effect if fault else None:
             case Answer() as said:
                 return _said(said)
             case Expired() if call.verb == "watch":
                 return web.Response(body=_EXPIRED, content_type="application/json")
             case Cut(after=False):
+                return cut(request)
+            case Struck(strike, after=False):
+                strike()
                 return cut(request)
             case Late(seconds) if call.verb != "watch":
                 await asyncio.sleep(seconds)
@@ -141,6 +144,9 @@ class ApiProxy(Lifetime):
         body = await upstream.read()
         match fault.effect if fault else None:
             case Cut(after=True):
+                return cut(request)
+            case Struck(strike, after=True):
+                strike()
                 return cut(request)
             case Truncated():
                 return await truncated(upstream, request, body)

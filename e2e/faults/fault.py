@@ -1,5 +1,6 @@
 """What a proxy does instead of passing a request on, and to which requests."""
 
+import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -56,23 +57,44 @@ class Changed:
     change: Callable[[Document], Document]
 
 
-Effect: TypeAlias = Answer | Expired | Cut | Truncated | Late | Changed
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """`strike` is called, before the request is passed on or (`after`) when its answer is there; the answer is lost."""
+
+    strike: Callable[[], None]
+    after: bool = False
+
+
+Effect: TypeAlias = Answer | Expired | Cut | Truncated | Late | Changed | Struck
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """An effect on the calls that match. Empty verbs and resources match all; `subresource` None too."""
+    """An effect on the calls that match. Empty verbs and resources match all; `subresource` and `says` None too.
+
+    `says` looks at the JSON that the request carries; empty for none, and for what is no JSON object.
+    """
 
     effect: Effect
     verbs: Collection[str] = ()
     resources: Collection[str] = ()
     subresource: str | None = None
     names: str = "*"
+    says: Callable[[Document], bool] | None = None
 
-    def hits(self, call: Call) -> bool:
+    def hits(self, call: Call, body: bytes = b"") -> bool:
         return (
             (not self.verbs or call.verb in self.verbs)
             and (not self.resources or call.resource in self.resources)
             and self.subresource in {None, call.subresource}
             and fnmatchcase(call.name, self.names)
+            and (self.says is None or self.says(_document(body)))
         )
+
+
+def _document(body: bytes) -> Document:
+    try:
+        read = json.loads(body)
+    except ValueError:
+        return {}
+    return read if isinstance(read, dict) else {}

@@ -32,8 +32,8 @@ class _Once(Fault):
     namespace: str = ""
     spent: list[Call] = field(default_factory=list)
 
-    def hits(self, call: Call) -> bool:
-        if self.spent or call.namespace != self.namespace or not Fault.hits(self, call):
+    def hits(self, call: Call, body: bytes = b"") -> bool:
+        if self.spent or call.namespace != self.namespace or not Fault.hits(self, call, body):
             return False
         self.spent.append(call)
         return True

@@ -319,6 +319,7 @@ def test_a_policy_of_the_cluster_counts_what_it_governs(world: World) -> None:
 
 
 def test_a_human_who_scales_it_up_while_it_is_paused_keeps_what_they_set(world: World) -> None:
+    """Acceptance test 15: it runs with what they set, and what was stored is never put over it."""
     world.wait_paused("Deployment", "scaled")
     world.plane.kubectl("scale", "deployment/scaled", "-n", STUDIO, "--replicas=3")
     found = world.wait_own("Deployment", "scaled")
@@ -431,6 +432,7 @@ def test_in_observe_nothing_of_the_user_s_objects_is_touched(world: World) -> No
 
 
 def test_what_a_policy_paused_comes_back_when_it_is_deleted(world: World) -> None:
+    """Acceptance test 16, for work of others."""
     world.wait_paused("Deployment", "orphan", LEFT)
     world.plane.kubectl("delete", "costpolicy", "batch", "-n", LEFT)
     found = world.wait_own("Deployment", "orphan", LEFT)

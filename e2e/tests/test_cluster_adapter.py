@@ -1,4 +1,7 @@
-"""The cluster adapter against a real API server, with the operator's own permissions and nothing more."""
+"""The cluster adapter against a real API server, with the operator's own permissions and nothing more.
+
+That these are enough is the first half of acceptance test 25; a kind that is denied is in `test_kinds.py`.
+"""
 
 import asyncio
 import json

@@ -1,5 +1,7 @@
 """Who else moves a lever: the controller manager's own HPA, and stand-ins for the others; the audit log is the witness.
 
+Acceptance test 17: three attempts, then ConflictingController and no loop.
+
 Stand-ins, because the real ones are not to be had here: Argo CD's self-heal (puts the manifest's replicas back within a
 fraction of a second), KEDA (scales what a ScaledObject names, unless it is paused; the CRD is KEDA's own) and a
 downscaler (stops what runs, and notes what it was). Each writes as a user of its own.

@@ -286,6 +286,7 @@ def test_people_hear_of_the_warning_before_and_of_the_pause_after_it_happened(li
 
 
 def test_a_pause_frees_the_devices_and_keeps_the_numbers_that_led_to_it(light: Light) -> None:
+    """Acceptance tests 28 and 29 on a control plane: `explain` shows the numbers, metrics the money."""
     evidence = light.wait_paused("gang")["evidence"]
     assert (evidence["value"], evidence["reason"], evidence["peakPercent"]) == ("Idle", "GPUIdle", 0)
     assert evidence["spanSeconds"] == AFTER - WARN
@@ -348,6 +349,7 @@ def test_work_without_a_checkpoint_is_warned_about_and_runs_on(light: Light) -> 
 
 
 def test_what_a_user_changed_on_the_paused_job_stays_when_it_comes_back(light: Light) -> None:
+    """Acceptance test 15, but for the lever: `test_adoption.py`."""
     light.wait_paused("edited")
     light.kubectl("label", "job", "edited", "-n", NS, "stage=review", "ebbtide.dev/team=maps", "--overwrite")
     light.kubectl("annotate", "job", "edited", "-n", NS, "note=look at this")
@@ -372,6 +374,7 @@ def test_a_human_who_pulls_the_lever_himself_is_taken_at_his_word(light: Light) 
 
 
 def test_a_policy_that_is_gone_releases_what_it_paused(light: Light) -> None:
+    """Acceptance test 16; what happens at an uninstallation is in `test_release.py`."""
     light.wait_paused("orphan", LEFT)
     light.kubectl("delete", "costpolicy", "batch", "-n", LEFT)
     job = light.wait_running("orphan", LEFT)

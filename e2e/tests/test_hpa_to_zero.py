@@ -1,4 +1,7 @@
-"""An HPA that may go to zero: the controller manager's own, with Kubernetes 1.36's HPAScaleToZero (alpha)."""
+"""An HPA that may go to zero: the controller manager's own, with Kubernetes 1.36's HPAScaleToZero (alpha).
+
+Of acceptance test 17: nobody fights it.
+"""
 
 from functools import partial
 from pathlib import Path

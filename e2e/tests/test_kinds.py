@@ -382,7 +382,7 @@ async def test_a_kind_may_be_taken_away_and_installed_again(operator: Path, kind
 
 @pytest.mark.usefixtures("operator")
 async def test_a_kind_that_may_not_be_read_or_written_harms_nobody(kinds: Plane, namespace: str) -> None:
-    """A ServiceAccount without any right to TFJobs and without patch on PaddleJobs."""
+    """Acceptance test 25: a ServiceAccount without any right to TFJobs and without patch on PaddleJobs."""
     kinds.kubectl("create", "serviceaccount", "poor", "-n", namespace)
     rows = [row for row in rbac.CLUSTER if row.resource != "tfjobs"]
     rows += [row for name, chosen in rbac.KINDS.items() if name not in {"tfJob", "paddleJob"} for row in chosen]

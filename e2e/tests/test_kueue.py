@@ -1,5 +1,7 @@
 """Work that runs through Kueue, with Kueue itself: paused by its Workload, given back to its queue.
 
+Acceptance test 18.
+
 Kueue's manager runs with its own manifests, rights and webhooks (e2e/plane/kueue.py). JobSet has its real CRD and no
 controller here: what that would make is made by hand, and says so.
 """

@@ -1,8 +1,13 @@
-"""What is only observed is planned and told, and nothing of it is done, whichever labels Prometheus keeps."""
+"""What is only observed is planned and told with its money, and nothing of it is done, whichever labels there are.
+
+Acceptance test 10: not one write to the work, read from the audit log; status and metrics show what would be paused and
+what that would give back.
+"""
 
 import re
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -11,6 +16,7 @@ from e2e.installation import SERVICE_ACCOUNT, Document, Installation, cost_polic
 
 pytestmark = pytest.mark.plane
 
+PRICES: Final = Path(__file__).resolve().parents[2] / "examples" / "quickstart" / "1-prices.yaml"
 IDLE: Final = {"afterSeconds": 12, "warnSeconds": 3, "graceSeconds": 2, "neverUsedAfterSeconds": 14}
 DISABLED, PLAIN = "disabled", "plain-labels"
 ACTIVITIES: Final = {"idle": "busy:5 idle", "unused": "idle", "busy": "busy:1", "fragile": "busy:5 idle"}
@@ -26,7 +32,9 @@ EXPECTED: Final = {
 @pytest.fixture(scope="module")
 def it(install: Callable[..., Installation]) -> Installation:
     """The chart with its default `enforcement.enabled: false`."""
-    return install(nodes=2)
+    installation = install(nodes=2)
+    installation.apply(PRICES.read_text(encoding="utf-8"))
+    return installation
 
 
 def observe(it: Installation, where: str, mode: str) -> dict[str, Document]:
@@ -71,9 +79,30 @@ def assert_nothing_was_done(it: Installation, where: str, statuses: dict[str, Do
         assert it.condition(name, where, "Running")["status"] == "True"
 
 
+def would_give_back(it: Installation, where: str) -> dict[str, float]:
+    """Name to US dollars an hour, as /metrics tell of pauses that are due and only observed."""
+    pattern = r'^ebbtide_workload_would_pause_cost_per_hour{currency="USD",(.*)} (\S+)$'
+    found = [
+        (dict(re.findall(r'(\w+)="([^"]*)"', labels)), float(amount))
+        for labels, amount in re.findall(pattern, it.operator.metrics(), re.MULTILINE)
+    ]
+    return {labels["name"]: amount for labels, amount in found if labels["namespace"] == where}
+
+
+def assert_money_is_told(it: Installation, where: str, statuses: dict[str, Document]) -> None:
+    """Of what would be paused, and of nothing else: in status, in metrics and where people ask."""
+    hourly = {name: float(statuses[name]["cost"]["hourly"]) for name in ("idle", "unused")}
+    assert min(hourly.values()) > 0
+    it.wait("what would be given back", lambda: would_give_back(it, where).keys() == hourly.keys())
+    assert would_give_back(it, where) == pytest.approx(hourly, abs=0.005)
+    page = " ".join(it.ebbtide("explain", "tjob/idle", "-n", where).split())
+    assert f"that would give back {statuses['idle']['cost']['hourly']} USD an hour" in page
+
+
 def test_by_default_the_chart_only_plans_what_an_enforcing_policy_would_do(it: Installation) -> None:
     statuses = observe(it, DISABLED, "Enforce")
     assert_nothing_was_done(it, DISABLED, statuses)
+    assert_money_is_told(it, DISABLED, statuses)
     counts = observed(it)
     assert counts.keys() == {
         ("Warn", "GPUIdle"),
@@ -96,6 +125,7 @@ def test_a_policy_in_observe_plans_the_same_and_so_it_does_where_prometheus_hono
     assert it.prometheus.query(f'DCGM_FI_DEV_GPU_UTIL{{namespace="{PLAIN}",pod!=""}}')
     assert not it.prometheus.query('{exported_pod!=""}')
     assert_nothing_was_done(it, PLAIN, statuses)
+    assert_money_is_told(it, PLAIN, statuses)
     assert mode_of(statuses["idle"]) == ("Stop", "ObserveOnly")
     assert observed(it)["Pause", "GPUIdle"] >= 1
 

@@ -1,5 +1,7 @@
 """`ebbtide release` and the chart's pre-delete hook on a real control plane: nothing stays paused.
 
+Of acceptance test 16: the operator is uninstalled while work is paused.
+
 Real: API server, controllers, Helm and its hook, the hook's rights, arguments and token. A stand-in: no kubelet runs
 here, so the hook's container is a local process started from the Job that Helm created, and its pod is told to end well
 once the process has (e2e/hook_process.py). The operator is such a process as well (e2e/operator_process.py).

@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ebbtide.core.decision import Decision
+from ebbtide.core.breaker import IDLE_REASONS
+from ebbtide.core.decision import Decision, Verb
 from ebbtide.core.situation import Situation
 from ebbtide.core.workload import Attribution, HourlyCost, WorkloadKey
 from ebbtide.core.wrong_pause import ENDS, is_idle_pause, was_wrong
@@ -102,7 +103,12 @@ def _ended_wrong_pauses(report: TickReport) -> Iterator[bool]:
 
 
 _Families: TypeAlias = tuple[
-    GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily
+    GaugeMetricFamily,
+    GaugeMetricFamily,
+    GaugeMetricFamily,
+    GaugeMetricFamily,
+    GaugeMetricFamily,
+    GaugeMetricFamily,
 ]
 
 
@@ -116,6 +122,8 @@ class Shown(NamedTuple):
     attribution: Attribution
     given_back: tuple[str, Decimal] | None
     """(currency, amount) of one hour of what it is paused for being idle gave back."""
+    would_pause: bool
+    """A pause for idleness is due, and only observed."""
 
     @classmethod
     def of(cls, decision: Decision) -> "Shown":
@@ -128,6 +136,7 @@ class Shown(NamedTuple):
             decision.hourly,
             decision.attribution,
             _given_back(decision.ruled.situation),
+            any(it.observed and it.verb is Verb.Pause and it.reason in IDLE_REASONS for it in decision.actions),
         )
 
 
@@ -152,19 +161,21 @@ class FleetCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The families of the last tick."""
-        verdicts, costs, given_back, info, deciding = self._families()
+        verdicts, costs, given_back, would_give_back, info, deciding = self._families()
         for it in self.shown:
             name = (it.workload.namespace, it.workload.kind, it.workload.name)
             verdicts.add_metric((*name, str(it.verdict), str(it.reason)), 1)
             if it.hourly is not None and it.hourly.amount is not None:
                 costs.add_metric((*name, it.hourly.currency), float(it.hourly.amount))
+                if it.would_pause:
+                    would_give_back.add_metric((*name, it.hourly.currency), float(it.hourly.amount))
             if it.given_back is not None:
                 currency, amount = it.given_back
                 given_back.add_metric((*name, currency), float(amount))
             info.add_metric((*name, it.attribution.team, it.attribution.project), 1)
         for reason, count in sorted(self.deciding.items()):
             deciding.add_metric((reason,), count)
-        yield from (verdicts, costs, given_back, info, deciding)
+        yield from (verdicts, costs, given_back, would_give_back, info, deciding)
 
     def _families(self) -> _Families:
         return (
@@ -181,6 +192,11 @@ class FleetCollector(Collector):
             GaugeMetricFamily(
                 "ebbtide_workload_paused_cost_per_hour",
                 "Price of one hour of what a pause for idleness gave back, while it lasts; absent when unpriced.",
+                labels=(*WORKLOAD, "currency"),
+            ),
+            GaugeMetricFamily(
+                "ebbtide_workload_would_pause_cost_per_hour",
+                "Price of one hour of what a pause for idleness would give back that is due and only observed.",
                 labels=(*WORKLOAD, "currency"),
             ),
             GaugeMetricFamily(

@@ -13,6 +13,7 @@ from ebbtide.core.snapshot import Policy
 from ebbtide.core.status import workload_status
 from ebbtide.core.workload import Breaker, Checkpoint, Intent, Namespace
 from ebbtide.engine import statuses
+from ebbtide.engine.refusals import MOST_SECONDS
 from ebbtide.engine.turns import CONCURRENT_WRITES
 from ebbtide.ports import EventNote, Outcome, OutcomeKind
 from tests.builders import HOUR, MINUTE, SHORT_IDLE, policy, unreadable_policy
@@ -957,8 +958,7 @@ class TestRefusedByTheApiServer:
         await world.run_for(10 * MINUTE)
         assert world.cluster.writes == writes
         world.cluster.answers = lambda what: Outcome(OutcomeKind.Done)
-        await world.tick()
-        assert world.is_paused()
+        await world.run_until(world.is_paused, within=MOST_SECONDS)
 
     async def test_a_conflict_is_planned_again(self) -> None:
         world = idle_world()

@@ -1,5 +1,7 @@
 """Idle is vouched for all the way: from scraped samples through the reader to the verdict, however they are batched.
 
+Acceptance test 2.
+
 The reader is the operator's own over a store in memory; it may be asked seldom, and started anew at any moment.
 """
 

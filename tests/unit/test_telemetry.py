@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace as changed
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -14,7 +15,7 @@ from ebbtide.core.decision import Action, Verb
 from ebbtide.core.memory import Memory
 from ebbtide.core.plan import plan
 from ebbtide.core.reason import Reason
-from ebbtide.core.snapshot import ClusterState, MetricsHealth
+from ebbtide.core.snapshot import Catalog, ClusterState, MetricsHealth
 from ebbtide.core.workload import Attribution, Breaker, Intent, WorkloadKey
 from ebbtide.ports import Outcome, OutcomeKind, TickReport
 from ebbtide.telemetry import PrometheusTelemetry
@@ -55,7 +56,10 @@ RESNET = {"namespace": "vision", "kind": "TrainingJob", "name": "resnet"}
 def test_the_page_lists_exactly_the_metrics_of_the_code() -> None:
     telemetry = PrometheusTelemetry()
     given_back = workload("b", memory=Memory(pause=pause_record(**GAVE_BACK)))
-    telemetry.tick(report(state(workload(attribution=OURS), given_back, catalogs=[PRICES]), (PAUSE, DONE)))
+    told = report(state(workload(attribution=OURS), given_back, catalogs=[PRICES]), (PAUSE, DONE))
+    observed = replace(PAUSE, observed=True)
+    decisions = tuple(changed(it, actions=(observed,)) for it in told.plan.decisions)
+    telemetry.tick(replace(told, plan=replace(told.plan, decisions=decisions)))
     telemetry.notified("ml-oncall", "Warn", "Sent")
     known = {}
     for family in telemetry.registry.collect():
@@ -160,6 +164,26 @@ def test_acceptance_29_money_that_a_pause_gives_back(changes: dict[str, Any], sh
     memory = Memory(pause=pause_record(**{**GAVE_BACK, **changes}))
     series = exposed(report(state(workload(memory=memory))))
     assert value(series, "ebbtide_workload_paused_cost_per_hour", **RESNET, currency="EUR") == shown
+
+
+@pytest.mark.parametrize(
+    ("action", "catalogs", "shown"),
+    [
+        (replace(PAUSE, observed=True), [PRICES], 20),
+        (replace(PAUSE, observed=True), [], None),
+        (PAUSE, [PRICES], None),
+        (replace(PAUSE, verb=Verb.Warn, observed=True), [PRICES], None),
+        (replace(PAUSE, reason=Reason.PausedDuring, observed=True), [PRICES], None),
+    ],
+    ids=["observed", "unpriced", "enforced", "warned only", "not for idleness"],
+)
+def test_acceptance_10_money_that_a_pause_would_give_back(
+    action: Action, catalogs: list[Catalog], shown: float | None
+) -> None:
+    told = report(state(workload(), catalogs=catalogs))
+    (decision,) = told.plan.decisions
+    due = replace(told, plan=replace(told.plan, decisions=(changed(decision, actions=(action,)),)))
+    assert value(exposed(due), "ebbtide_workload_would_pause_cost_per_hour", **RESNET, currency="USD") == shown
 
 
 def test_what_was_so_already_is_no_action() -> None:

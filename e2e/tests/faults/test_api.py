@@ -1,4 +1,8 @@
-"""An API server that refuses, hangs up and forgets: nothing wrong is paused, nothing twice, no restart is needed."""
+"""An API server that refuses, hangs up and forgets: nothing wrong is paused, nothing twice, no restart is needed.
+
+Acceptance test 14: of several objects some are refused (409, 403, 429, 5xx). What admission denies is in
+`test_admission.py`.
+"""
 
 import json
 import time

@@ -1,5 +1,7 @@
 """A Prometheus that fails, hangs, knows half or forgets: Unknown and why, no pause, and then the one that is due.
 
+Acceptance test 19; `ebbtide_metrics_up` is what it calls PrometheusReady.
+
 The pause is due all the time, but its PATCH is refused on the way: so each answer in good order shows an attempt, and
 each spoilt one must show none.
 """
@@ -56,6 +58,7 @@ def wait_attempt(world: World) -> None:
     idle = {"Idle", "NeverUsed"}
     wait_until(lambda: world.stage.verdict(NAME)[0] in idle, f"{NAME} being idle", 60)
     wait_until(lambda: attempts(world, began), f"a try to pause {NAME}", 30)
+    assert "ebbtide_metrics_up 1.0" in world.operator.metrics()
 
 
 def wait_told(world: World, spoilt: Spoilt) -> None:
@@ -63,6 +66,8 @@ def wait_told(world: World, spoilt: Spoilt) -> None:
     world.stage.wait_verdict(NAME, "Unknown", [spoilt.reason])
     began = time.time()
     assert spoilt.words in world.stage.status(NAME)["verdict"]["message"]
+    if spoilt.reason == "MetricsUnavailable":
+        assert "ebbtide_metrics_up 0.0" in world.operator.metrics()
     world.stage.wait_ticks(2)
     assert attempts(world, began) == 0, spoilt
 

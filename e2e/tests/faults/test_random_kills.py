@@ -1,4 +1,7 @@
-"""kill -9 at chosen writes and at random instants: each pause is one PATCH with its original, and each is undone."""
+"""kill -9 at chosen writes and at random instants: each pause is one PATCH with its original, and each is undone.
+
+Acceptance test 13, ten of its random points; `python -m e2e.soak kill` fires the hundred, `test_aimed_kills.py` aims.
+"""
 
 import pytest
 

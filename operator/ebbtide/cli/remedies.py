@@ -40,7 +40,10 @@ REMEDIES: Final = {
     Reason.BehindPlan: "Its deadline is at risk: correct spec.expectedSeconds, or move the deadline.",
     Reason.DeadlineInfeasible: "Its deadline cannot be met any more: move it, or give it more devices.",
     Reason.DeadlineMissed: "Its deadline has passed: move it, or remove it.",
-    Reason.PermissionDenied: "The operator lacks a right: `check` says which.",
+    Reason.PermissionDenied: (
+        "The API server refuses it, in the words above: grant what it names, or exempt Ebbtide's ServiceAccount from "
+        "the admission policy it names. `check` lists missing rights. It is tried again, at most five minutes apart."
+    ),
     Reason.MetricsMissing: (
         "Its devices send no metrics: see that the accelerator exporter runs on its nodes and is scraped."
     ),

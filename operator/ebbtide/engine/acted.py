@@ -1,6 +1,7 @@
 """What became of a decision."""
 
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from ebbtide.core.conditions import Problem
@@ -24,6 +25,8 @@ class Acted:
 
     decision: Decision
     outcomes: list[tuple[Action, Outcome]] = field(default_factory=list)
+    standing: tuple[tuple[Action, Outcome], ...] = ()
+    """What was not tried in this tick because it was refused a short while ago, and how."""
 
     @property
     def done(self) -> frozenset[Verb]:
@@ -41,7 +44,7 @@ class Acted:
     @property
     def problem(self) -> Problem | None:
         """The refusal of the API server that a user must see."""
-        for action, outcome in self.outcomes:
+        for action, outcome in chain(self.outcomes, self.standing):
             if action.verb in HOUSEKEEPING:
                 continue
             if outcome.kind is OutcomeKind.Rejected and action.verb is not Verb.Create:

@@ -1,6 +1,6 @@
 """Doing what was decided, one workload at a time."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import structlog
 
@@ -14,6 +14,7 @@ from ebbtide.core.status import is_borne_out
 from ebbtide.core.tidings import Patience
 from ebbtide.core.workload import Instant
 from ebbtide.engine.acted import Acted
+from ebbtide.engine.refusals import Refusals
 from ebbtide.engine.statuses import Statuses
 from ebbtide.ports import Clock, Cluster, Outcome, OutcomeKind
 
@@ -27,10 +28,12 @@ class Execution:
         self._cluster, self._clock, self._settings = cluster, clock, settings
         self._statuses = statuses
         self._patience = Patience()
+        self._refusals = Refusals(settings.tick_seconds)
 
-    def look(self, decisions: Iterable[Decision], now: Instant) -> None:
+    def look(self, decisions: Sequence[Decision], now: Instant) -> None:
         """Once a tick, before anything is done: what must last is counted from when it was first said."""
         self._patience.look(decisions, now)
+        self._refusals.forget_others(decisions)
 
     async def open_breaker(self, fleet: FleetFinding) -> None:
         """Put the breaker's end on the Lease; what fails is tried again while the jump is in sight."""
@@ -46,8 +49,13 @@ class Execution:
         decision = with_numbers(decision)
         acted = Acted(decision)
         for action in decision.actions:
+            standing = self._refusals.standing(decision, action, self._clock.now())
+            if standing is not None:
+                acted.standing += ((action, standing),)
+                continue
             outcome = await self._outcome(decision, action, health)
             if outcome is not None:
+                self._refusals.note(decision, action, outcome, self._clock.now())
                 acted.outcomes.append((action, outcome))
         return acted
 

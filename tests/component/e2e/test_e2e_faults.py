@@ -57,6 +57,15 @@ def test_a_fault_hits_what_it_names_and_nothing_else(fault, hit):
     assert fault.hits(Call("patch", "trainingjobs", "status", "ml", "train-1")) is hit
 
 
+@pytest.mark.parametrize(
+    ("body", "hit"),
+    [(b'{"action": "Pause"}', True), (b'{"action": "Warn"}', False), (b"[]", False), (b"\xff", False), (b"", False)],
+)
+def test_a_fault_can_look_at_what_a_request_carries(body, hit):
+    fault = Fault(Cut(), says=lambda document: document.get("action") == "Pause")
+    assert fault.hits(Call("create", "events", namespace="ml"), body) is hit
+
+
 class Upstream(BaseHTTPRequestHandler):
     """A Prometheus that always gives the same answer."""
 

@@ -83,7 +83,13 @@ def test_observe_mode_says_what_would_have_been_done():
     watched = copy.deepcopy(IDLE)
     would = {"action": "Pause", "reason": "GPUIdle", "since": "2026-11-22T14:00:00.000Z"}
     watched["status"]["wouldBe"] = would
-    assert "Observed only: would Pause (GPUIdle) since 14:00:00Z." in page(watched)
+    watched["status"]["cost"] = {"hourly": "27.36", "currency": "USD"}
+    sentence = "Observed only: would Pause (GPUIdle) since 14:00:00Z; that would give back 27.36 USD an hour."
+    assert sentence in " ".join(page(watched).split())
+    watched["status"]["cost"] = {"hourly": "-"}
+    assert "Observed only: would Pause (GPUIdle) since 14:00:00Z." in page(watched), "no price is known"
+    watched["status"] |= {"cost": {"hourly": "27.36", "currency": "USD"}, "wouldBe": {**would, "action": "Warn"}}
+    assert "Observed only: would Warn (GPUIdle) since 14:00:00Z." in page(watched), "a warning gives nothing back"
 
 
 def test_commands_are_called_as_the_user_called_this_one():

@@ -148,7 +148,10 @@ def _would_be(it: Explanation) -> str:
     action = it.job.text("wouldBe", "action")
     if action == NONE:
         return ""
-    return f"Observed only: would {action} ({it.job.text('wouldBe', 'reason')}) since {it.clock('wouldBe', 'since')}"
+    said = f"Observed only: would {action} ({it.job.text('wouldBe', 'reason')}) since {it.clock('wouldBe', 'since')}"
+    hourly, currency = it.job.text("cost", "hourly"), it.job.text("cost", "currency")
+    is_priced = action == "Pause" and NONE not in {hourly, currency}
+    return f"{said}; that would give back {hourly} {currency} an hour" if is_priced else said
 
 
 def _word(it: Explanation) -> str:

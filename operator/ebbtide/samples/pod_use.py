@@ -28,31 +28,32 @@ def folded(answer: Answer, grid: Grid, state: ClusterState) -> Folds:
     """
     found: Folds = {CPU: {}, NETWORK: {}}
     owners = _owners(state) if len(answer) else {}
+    times = [grid.start + number * grid.step for number in range(len(grid))]
     for row in answer.series():
-        labels, mark = row.metric, row.metric.get(SIGNAL_LABEL, "")
+        labels = row.metric
         owner = owners.get(labels.get("namespace", ""), {}).get(labels.get("pod", ""))
-        if owner is None or mark not in found or (mark == NETWORK and owner[1].host_network):
+        lines = found.get(labels.get(SIGNAL_LABEL, ""))
+        if owner is None or lines is None or (lines is found[NETWORK] and owner[1].host_network):
             continue
-        steps = found[mark].setdefault(owner[0], {})
+        key, pod = owner
+        size = (pod.cpu or _LEAST_CPU) if lines is found[CPU] else 0.0
+        steps = lines.setdefault(key, {})
         for number, value in row.values:
             if 0 <= value < inf:
-                at = grid.start + number * grid.step
-                use = _percent(value, owner[1]) if mark == CPU else _megabytes(value)
-                steps[at] = max(steps.get(at, 0.0), use)
+                use = float(-(-100 * value // size)) if size else _megabytes(value)
+                at = times[number]
+                if use > steps.get(at, -1.0):
+                    steps[at] = use
     return found
 
 
 def _owners(state: ClusterState) -> Mapping[str, Mapping[str, tuple[WorkloadKey, Pod]]]:
-    """By namespace and name of the pod."""
+    """By namespace and name of the pod; made when asked, because of a large fleet it is megabytes."""
     owners: dict[str, dict[str, tuple[WorkloadKey, Pod]]] = {}
     for key, pods in state.pods.items():
         for pod in pods:
             owners.setdefault(pod.namespace, {})[pod.name] = key, pod
     return owners
-
-
-def _percent(cores: float, pod: Pod) -> float:
-    return float(-(-100 * cores // (pod.cpu or _LEAST_CPU)))
 
 
 def _megabytes(bytes_a_second: float) -> float:

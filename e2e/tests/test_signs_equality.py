@@ -20,7 +20,16 @@ from ebbtide.metrics.settings import MetricsSettings
 from ebbtide.metrics.signs import PrometheusSigns
 from ebbtide.samples.answer import Answer
 from ebbtide.samples.settings import ReadingSettings
-from ebbtide.samples.sign_questions import ACTIVITY, COUNTER, CPU_METRIC, GAUGE, Named
+from ebbtide.samples.sign_questions import (
+    ACTIVITY,
+    COUNTER,
+    CPU,
+    CPU_METRIC,
+    GAUGE,
+    NETWORK,
+    NETWORK_METRICS,
+    Named,
+)
 from ebbtide.samples.source import SIGNAL_LABEL
 from ebbtide.samples.span import Grid
 from ebbtide.sim.simulated_metrics import SimulatedMetrics
@@ -55,6 +64,17 @@ def pod(name: str, **more: str) -> dict[str, str]:
     return {"namespace": "ml", "pod": name, **more}
 
 
+INTERFACES = [
+    pod("t-0", interface="eth0"),
+    pod("t-0", interface="eth0", id="/another"),
+    pod("t-0", interface="net1", container="POD"),
+    pod("t-0", interface="lo"),
+    pod("u-0", interface="eth0", job="kubelet"),
+    pod("u-0", interface="eth0", job="cadvisor"),
+    {"namespace": "elsewhere", "pod": "t-0", "interface": "eth0"},
+]
+
+
 def written(dice: random.Random) -> Written:
     cpu = [
         pod("t-0", container="c"),
@@ -66,6 +86,8 @@ def written(dice: random.Random) -> Written:
         {"namespace": "elsewhere", "pod": "t-0", "container": "c"},
     ]
     found: Written = [(CPU_METRIC, labels, counter(dice, 7.25)) for labels in cpu]
+    found += [(metric, labels, counter(dice, 7_654_321.0)) for metric in NETWORK_METRICS for labels in INTERFACES]
+    found.append((NETWORK_METRICS[0], pod("v-0", interface="eth0"), counter(dice, 7_654_321.0)))
     for name in ("chat-0", "chat-1"):
         found += [
             ("vllm:num_requests_running", pod(name), gauge(dice)),
@@ -119,9 +141,9 @@ def test_the_same_samples_give_the_same_signs(prometheus: str, seed: int) -> Non
     first = START // STEP * STEP - 2 * STEP
     grid = Grid(first, first + STEP * (30 * SCRAPES // STEP + 4), STEP)
     for spaces in ((), ("ml",)):
-        wanted, found = rows(real.cpu(spaces, grid)), rows(simulated.cpu(spaces, grid))
+        wanted, found = rows(real.use((CPU, NETWORK), spaces, grid)), rows(simulated.use((CPU, NETWORK), spaces, grid))
         assert found.keys() == wanted.keys()
-        assert len(wanted) == (2 if spaces else 3)
+        assert len(wanted) == (5 if spaces else 7), "v-0 has no CPU series, and only receives"
         for labels, values in wanted.items():
             assert [number for number, _ in found[labels]] == [number for number, _ in values]
             assert [value for _, value in found[labels]] == pytest.approx([value for _, value in values], rel=1e-9)
@@ -153,11 +175,13 @@ def shown(signs: Signs | None) -> dict[str, object]:
     assert signs is not None
     told: dict[str, object] = {
         "cpu": plain(signs.cpu),
+        "network": plain(signs.network),
         "pods": plain(signs.of_pods),
         "workloads": plain(signs.of_workloads),
     }
     told["calls"] = signs.calls
-    return {**told, "told": signs.told, "cpu read": signs.cpu_read, "requests read": signs.requests_read}
+    told |= {"cpu read": signs.cpu_read, "network read": signs.network_read, "requests read": signs.requests_read}
+    return {**told, "told": signs.told}
 
 
 async def test_the_operator_reads_the_same_signs_from_both(prometheus: str) -> None:  # the fixture
@@ -168,7 +192,7 @@ async def test_the_operator_reads_the_same_signs_from_both(prometheus: str) -> N
     real = PrometheusMetrics(settings, clock)
     simulated = SimulatedMetrics(store, ReadingSettings(), clock, allowed=dict(allowed))
     series = parse_series('gateway_requests_total{model="chat"}')
-    names = {"t": None, "u": None, "chat": None, "named": series, "asleep": series}
+    names = {"t": None, "u": None, "v": None, "chat": None, "named": series, "asleep": series}
     them = [
         workload(name, namespace="ml", kind_class=KindClass.Serving, request_series=series, target=target)
         for name, series in names.items()
@@ -183,6 +207,7 @@ async def test_the_operator_reads_the_same_signs_from_both(prometheus: str) -> N
     signs = book.signs
     assert signs is not None
     assert {key.name for key in signs.cpu} == {"t", "u"}
+    assert {key.name for key in signs.network} == {"t", "u", "v"}
     assert {pod for _, pod in signs.of_pods} >= {"chat-0", "chat-1", "triton-0"}
     assert {key.name for key in signs.of_workloads} == {"named", "asleep"}
     assert [key.name for key in signs.calls] == ["asleep"]

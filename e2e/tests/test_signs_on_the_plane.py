@@ -1,4 +1,4 @@
-"""Signs beside the devices on a real control plane: CPU and requests keep work alive, known silence lets it be paused.
+"""Signs beside the devices on a real control plane: CPU, network and requests keep work alive, known silence does not.
 
 A page of our own stands for cAdvisor, the inference engines and a gateway: Prometheus scrapes it every second.
 """
@@ -18,6 +18,7 @@ pytestmark = pytest.mark.plane
 WHERE: Final = "signs"
 IDLE: Final = {"afterSeconds": 20, "warnSeconds": 6, "graceSeconds": 2, "neverUsedAfterSeconds": 20}
 SERVERS: Final = ("chat", "silent", "dark", "named")
+JOBS: Final = ("prepares", "sleeps", "downloads", "on-the-host")
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,10 @@ def pods(it: Installation, page: Page) -> dict[str, str]:
     servers = [deployment(name, WHERE, "busy:3 idle", annotations=named if name == "named" else {}) for name in SERVERS]
     resources = {"limits": {"nvidia.com/gpu": 1}, "requests": {"cpu": "2"}}
     asks = {"containers": [{"name": "train", "image": "registry.example/train:7", "resources": resources}]}
-    jobs = [training_job(name, WHERE, "busy:3 idle", pod=asks) for name in ("prepares", "sleeps")]
+    jobs = [
+        training_job(name, WHERE, "busy:3 idle", pod=asks | ({"hostNetwork": True} if name == "on-the-host" else {}))
+        for name in JOBS
+    ]
     it.apply(cost_policy(WHERE, IDLE), *servers, *jobs)
     names = it.wait("all pods", lambda: running(it))
     show(page, names)
@@ -57,11 +61,14 @@ def running(it: Installation) -> dict[str, str] | None:
     for pod in it.plane.api.items(f"/api/v1/namespaces/{WHERE}/pods"):
         labels = pod["metadata"].get("labels", {})
         found[labels.get("app") or labels.get("batch.kubernetes.io/job-name", "")] = pod["metadata"]["name"]
-    return found if found.keys() >= {*SERVERS, "prepares", "sleeps"} else None
+    return found if found.keys() >= {*SERVERS, *JOBS} else None
 
 
 def show(page: Page, pods: dict[str, str]) -> None:
-    """chat answers a request every four seconds, silent has answered its last; prepares uses a core of its two."""
+    """chat answers a request every four seconds, silent has answered its last; prepares uses a core of its two.
+
+    downloads receives 30 MB/s and sleeps a heartbeat; what the node of on-the-host moves is not the work's.
+    """
     engine = 'vllm:request_success_total{{namespace="signs",pod="{}",finished_reason="stop"}}'
     page.show(engine.format(pods["chat"]), lambda seconds: seconds // 4)
     page.show(engine.format(pods["silent"]), lambda _: 7)
@@ -71,6 +78,14 @@ def show(page: Page, pods: dict[str, str]) -> None:
     cpu = 'container_cpu_usage_seconds_total{{namespace="signs",pod="{}",container="train"}}'
     page.show(cpu.format(pods["prepares"]), lambda seconds: seconds)
     page.show(cpu.format(pods["sleeps"]), lambda seconds: seconds / 50)
+    received = 'container_network_receive_bytes_total{{namespace="signs",pod="{}",interface="{}"}}'
+    sent = received.replace("receive", "transmit")
+    page.show(received.format(pods["downloads"], "eth0"), lambda seconds: 30_000_000 * seconds)
+    page.show(sent.format(pods["downloads"], "eth0"), lambda seconds: 1_000 * seconds)
+    page.show(received.format(pods["sleeps"], "eth0"), lambda seconds: 20_000 * seconds)
+    page.show(sent.format(pods["sleeps"], "eth0"), lambda seconds: 20_000 * seconds)
+    page.show(received.format(pods["sleeps"], "lo"), lambda seconds: 90_000_000 * seconds)
+    page.show(received.format(pods["on-the-host"], "eth0"), lambda seconds: 90_000_000 * seconds)
 
 
 def adopted(it: Installation, name: str) -> Document:
@@ -88,6 +103,10 @@ def is_stopped(it: Installation, name: str) -> bool:
     return replicas(it, name) == 0
 
 
+def is_suspended(it: Installation, name: str) -> bool:
+    return bool(it.job(name, WHERE)["spec"].get("suspend"))
+
+
 def verdict(status: Document) -> tuple[str, str]:
     found = status.get("verdict") or {}
     return found.get("value", ""), found.get("reason", "")
@@ -100,18 +119,25 @@ def test_servers_that_are_known_to_be_silent_are_paused(it: Installation) -> Non
 
 
 @pytest.mark.usefixtures("pods")
-def test_work_whose_cpu_is_quiet_is_paused(it: Installation) -> None:
-    it.wait("sleeps being suspended", lambda: it.job("sleeps", WHERE)["spec"].get("suspend"), 60)
+def test_work_whose_cpu_and_network_are_quiet_is_paused(it: Installation) -> None:
+    for name in ("sleeps", "on-the-host"):
+        it.wait(f"{name} being suspended", partial(is_suspended, it, name), 60)
 
 
 @pytest.mark.usefixtures("pods")
-def test_requests_and_cpu_keep_the_others_alive(it: Installation) -> None:
+def test_requests_cpu_and_network_keep_the_others_alive(it: Installation) -> None:
     """All began together, so what is here now has outlived the patience that the others had."""
     it.wait("chat being in use", lambda: verdict(adopted(it, "chat")) == ("Active", "RequestsServed"), 60)
     it.wait("prepares being at work", lambda: verdict(it.status("prepares", WHERE)) == ("Active", "CPUActive"), 60)
+    network = ("Active", "NetworkActive")
+    it.wait("downloads being at work", lambda: verdict(it.status("downloads", WHERE)) == network, 60)
     assert replicas(it, "chat") == 1
-    assert not it.job("prepares", WHERE)["spec"].get("suspend")
-    assert {event["action"] for event in it.events("prepares", WHERE)} <= {"Create", "Warn", "Notify"}
+    for name in ("prepares", "downloads"):
+        assert not is_suspended(it, name)
+        assert {event["action"] for event in it.events(name, WHERE)} <= {"Create", "Warn", "Notify"}
+    told = " ".join(it.ebbtide("explain", "trainingjob/downloads", "-n", WHERE).split())
+    assert "network at most " in told
+    assert "no CPU series of its pods" in told, "told of active work too"
 
 
 @pytest.mark.usefixtures("pods")
@@ -124,6 +150,7 @@ def test_a_server_whose_requests_nobody_knows_is_warned_about_only(it: Installat
     told = it.ebbtide("explain", "deployment/dark", "-n", WHERE)
     assert "ebbtide.dev/request-series" in told
     assert "CPU is not looked at" in " ".join(told.split())
+    assert "network is not looked at" in " ".join(told.split())
 
 
 def warned(status: Document) -> Document | None:

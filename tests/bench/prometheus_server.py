@@ -134,6 +134,8 @@ class PrometheusServer:
                 )
 
     def _values(self, text: str, steps: Steps) -> Iterator[str]:
+        if "container_" in text:
+            return  # of cAdvisor: no kubelet is scraped here
         for part in text.split("label_replace(")[1:]:
             found, metric = _PART.search(part), _METRIC.search(part)
             if found is None or metric is None:

@@ -30,17 +30,21 @@ def test_a_line_is_a_function_of_its_samples_in_any_order(samples, random, start
 
 @given(
     st.dictionaries(st.integers(0, 60), st.sampled_from([0.0, 15.0, 25.0, None])),
+    st.dictionaries(st.integers(0, 60), st.sampled_from([0.0, 0.9, 1.0, 1.1, None])),
     st.dictionaries(st.integers(0, 60), st.sampled_from([0.0, 1.0, None])),
     st.sampled_from([None, 20, 45]),
 )
-def test_signs_never_make_anything_idle_that_was_not(cpu, requests, active):
+def test_signs_never_make_anything_idle_that_was_not(cpu, network, requests, active):
     world = Signed()
     before = world.says()
-    world.cpu(*values(0.0, *cpu.items())).requests(*values(0.0, *requests.items()))
+    world.cpu(*values(0.0, *cpu.items())).network(*values(0.0, *network.items())).requests(
+        *values(0.0, *requests.items())
+    )
     world.active_at = None if active is None else at(active)
     found = world.says()
     assert before == "Idle"
     if found == "Idle":
         assert not [minute for minute, value in cpu.items() if minute > 30 and (value or 0) > 20]
+        assert not [minute for minute, value in network.items() if minute > 30 and (value or 0) > 1]
         assert not [minute for minute, value in requests.items() if minute > 30 and value]
         assert active is None or active <= 30

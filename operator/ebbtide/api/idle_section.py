@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import ClassVar
 
-from ebbtide.api.fields import AUTO, Percent, PositiveSeconds, Seconds, SecondsOrAuto
+from ebbtide.api.fields import AUTO, Count, Percent, PositiveSeconds, Seconds, SecondsOrAuto
 from ebbtide.api.model import ApiModel, Rule
 
 
@@ -85,6 +85,8 @@ class IdleSection(ApiModel):
     """A device is busy when an engine, tensor or memory ratio is above this; 2 means 0.02."""
     cpu_busy_above_percent: Percent = 20
     """CPU use above this share of the request counts as active, where it is measured. 0: CPU does not count."""
+    network_busy_above_megabytes_per_second: Count = 1
+    """A pod that receives and sends more than this counts as active, where it is measured. 0: it does not count."""
     action: IdleAction = IdleAction.Pause
     """Pause, or Notify: warn only."""
     without_checkpoint: IdleAction = IdleAction.Notify

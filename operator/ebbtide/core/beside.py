@@ -1,13 +1,13 @@
 """What the signs beside the devices say about one gang: when it was last at work, what is in doubt, what is known."""
 
-from typing import NamedTuple
-
-from ebbtide.core.gang import Gang, Tally
+from ebbtide.core.gang import Gang
+from ebbtide.core.guards import CPU, NETWORK, covers, use_sign
 from ebbtide.core.idle import NO_SERIES
 from ebbtide.core.reason import Reason
 from ebbtide.core.series import NEVER
-from ebbtide.core.signs import LATEST, LONGEST_HOLE, Line, Reading, Signs
-from ebbtide.core.wording import clock, duration, percent
+from ebbtide.core.sign import NONE, Sign
+from ebbtide.core.signs import Line, Signs
+from ebbtide.core.wording import clock, duration
 from ebbtide.core.workload import Instant
 
 MISSING_SHARE = 0.1
@@ -15,49 +15,10 @@ MISSING_SHARE = 0.1
 LONGEST_STEPS = 3.05
 
 
-class Sign(NamedTuple):
-    """The newest sign of work beside the devices; at NEVER: none."""
-
-    at: Instant
-    reason: Reason
-    message: str
-
-
-NONE = Sign(NEVER, Reason.GPUIdle, "")
-
-
-class Doubt(NamedTuple):
-    """Why a sign that counts cannot be trusted to be absent."""
-
-    reason: Reason
-    message: str
-
-
 def newest_sign(gang: Gang) -> Sign:
-    """The newest of CPU use, requests and a notebook's own word."""
-    found = [sign for sign in (_cpu(gang), _requests(gang), _notebook(gang)) if sign is not None]
-    return max(found, default=NONE)
-
-
-def cpu_doubt(tally: Tally) -> Doubt | None:
-    """CPU counts, and is not read over the whole span, or its series ended or have a hole in it."""
-    gang = tally.gang
-    signs, key = gang.book.signs, gang.key
-    if signs is None or not gang.rule.cpu_busy_above_percent or signs.cpu_read is None or key is None:
-        return None
-    if not _covers(signs.cpu_read, signs, tally.edge, gang.now):
-        end = clock(min(signs.cpu_read.end, gang.now), gang.now)
-        return Doubt(Reason.MetricsUnavailable, f"CPU use is still being read: up to {end}")
-    line = signs.cpu.get(key)
-    start = max(tally.edge, tally.rested_at)
-    if line is None or line.last <= start:
-        return None
-    if gang.now - line.last > LATEST * signs.step:
-        return Doubt(Reason.StaleMetrics, f"its CPU series ended at {clock(line.last, gang.now)}")
-    hole = line.hole_after(start)
-    if hole > LONGEST_HOLE * signs.step:
-        return Doubt(Reason.InsufficientCoverage, f"its CPU series have a hole of {duration(hole)} in the span")
-    return None
+    """The newest of CPU use, network use, requests and a notebook's own word."""
+    signs = (use_sign(CPU, gang), use_sign(NETWORK, gang), _requests(gang), _notebook(gang))
+    return max((sign for sign in signs if sign is not None), default=NONE)
 
 
 def request_doubt(gang: Gang, span: float) -> str:
@@ -65,7 +26,7 @@ def request_doubt(gang: Gang, span: float) -> str:
     signs, edge = gang.book.signs, gang.now - span
     if signs is None or signs.requests_read is None or gang.key is None:
         return NO_SERIES
-    if not _covers(signs.requests_read, signs, edge, gang.now):
+    if not covers(signs.requests_read, signs, edge, gang.now):
         return "the series of its requests are still being read"
     if gang.key in signs.problems:
         return signs.problems[gang.key]
@@ -85,30 +46,6 @@ def _of_pods(gang: Gang, signs: Signs, edge: Instant) -> str:
     return ""
 
 
-def cpu_sentence(gang: Gang, span: float) -> str:
-    """What `explain` says about CPU."""
-    signs, limit = gang.book.signs, gang.rule.cpu_busy_above_percent
-    if not limit:
-        return "idle.cpuBusyAbovePercent is 0: CPU does not count"
-    line = signs.cpu.get(gang.key) if signs is not None and gang.key is not None else None
-    peak = None if line is None else line.peak(gang.now - span)
-    if peak is None:
-        return "no CPU series of its pods (container_cpu_usage_seconds_total): CPU is not looked at"
-    return f"CPU at most {percent(peak)} of the request in {duration(span)} (busy above {limit} %)"
-
-
-def _cpu(gang: Gang) -> Sign | None:
-    signs, limit = gang.book.signs, gang.rule.cpu_busy_above_percent
-    line = signs.cpu.get(gang.key) if signs is not None and limit and gang.key is not None else None
-    if line is None:
-        return None
-    at = line.holds_above(limit, gang.now, signs.step if signs is not None else 0.0)
-    if at == NEVER:
-        return None
-    said = f"its CPU was above {limit} % of the request at {clock(at, gang.now)}, {duration(gang.now - at)} ago"
-    return Sign(at, Reason.CPUActive, said)
-
-
 def _requests(gang: Gang) -> Sign | None:
     signs = gang.book.signs
     if signs is None or not gang.rule.counts_requests or gang.key is None:
@@ -125,21 +62,21 @@ def _requests(gang: Gang) -> Sign | None:
 
 
 def _notebook(gang: Gang) -> Sign | None:
-    """From the Notebook's annotation, or from its server. A time to come counts as now: clocks differ."""
+    at = notebook_at(gang)
+    if at is None:
+        return None
+    said = f"its notebook was active at {clock(at, gang.now)}, {duration(gang.now - at)} ago"
+    return Sign(at, Reason.RecentlyActive, said)
+
+
+def notebook_at(gang: Gang) -> Instant | None:
+    """Newest activity in a notebook, by its annotation or its server; a time to come counts as now: clocks differ."""
     signs = gang.book.signs
     if gang.active_at is None and (signs is None or not signs.told):
         return None
     told = () if signs is None else (signs.told.get((pod.namespace, pod.name)) for pod in gang.lineup.everyone)
     at = max((moment for moment in (gang.active_at, *told) if moment is not None), default=NEVER)
-    if at == NEVER:
-        return None
-    at = min(at, gang.now)
-    said = f"its notebook was active at {clock(at, gang.now)}, {duration(gang.now - at)} ago"
-    return Sign(at, Reason.RecentlyActive, said)
-
-
-def _covers(read: Reading, signs: Signs, edge: Instant, now: Instant) -> bool:
-    return read.begin <= edge and read.end >= now - LATEST * signs.step
+    return None if at == NEVER else min(at, gang.now)
 
 
 def _uncovered(line: Line, signs: Signs, edge: Instant, name: str) -> str:

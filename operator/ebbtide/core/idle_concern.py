@@ -3,11 +3,12 @@
 from msgspec.structs import replace as changed
 
 from ebbtide.api.idle_section import IdleSection
-from ebbtide.core.beside import cpu_sentence, request_doubt
+from ebbtide.core.beside import request_doubt
 from ebbtide.core.decision import Check, Result, Verb
 from ebbtide.core.idle import IDLE_VERDICTS, Countdown, Refusal, countdown, refusal
 from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import Ruling, act, command_target
+from ebbtide.core.sign_checks import sign_checks
 from ebbtide.core.situation import Situation
 from ebbtide.core.slack import outlook_of
 from ebbtide.core.tidings import tidings
@@ -116,17 +117,17 @@ def _request_doubt(situation: Situation) -> str:
 
 
 def idle_trace(situation: Situation, ruling: Ruling) -> list[Check]:
-    """The idle concern link by link: verdict, policy, countdown, refusals, limits, mode."""
+    """The idle concern link by link: verdict, policy, signs beside the devices, refusals, countdown, limits, mode."""
     judgement, governing = situation.judgement, situation.governing
     is_idle = judgement.verdict in IDLE_VERDICTS
     checks = [*timeout_checks(situation)]
     checks.append(Check("verdict", Result.Pass if is_idle else Result.Stop, judgement.reason, judgement.message))
     if not is_idle:
-        return checks
+        return [*checks, *sign_checks(situation)] if _section(situation) is not None else checks
     if _section(situation) is None:
         return [*checks, Check("policy", Result.Stop, ruling.refused or Reason.NoPolicy, ruling.message)]
     checks.append(Check("policy", Result.Pass, "", governing.message))
-    checks.append(Check("cpu", Result.Pass, "", cpu_sentence(situation.gang, judgement.span_seconds)))
+    checks += sign_checks(situation)
     if _asks_for_requests(situation) and not _request_doubt(situation):
         said = f"no requests in {duration(judgement.span_seconds)}, by series that cover all of it"
         checks.append(Check("requests", Result.Pass, "", said))

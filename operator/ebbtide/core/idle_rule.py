@@ -25,6 +25,8 @@ class IdleRule:
     busy_above_engine_percent: int = 2
     cpu_busy_above_percent: int = 20
     """Of the CPU that a pod requests; 0: CPU does not count."""
+    network_busy_above_megabytes_per_second: int = 1
+    """Received and sent by one pod; 0: network does not count."""
     counts_requests: bool = True
     """Requests keep it alive."""
     pauses_sharers: bool = False
@@ -56,6 +58,7 @@ class IdleRule:
             busy_above_percent=section.busy_above_percent,
             busy_above_engine_percent=section.busy_above_engine_percent,
             cpu_busy_above_percent=section.cpu_busy_above_percent,
+            network_busy_above_megabytes_per_second=section.network_busy_above_megabytes_per_second,
             counts_requests=section.serving is ServingMode.RequestSignal,
             pauses_sharers=section.shared_devices is SharedDevices.Pause,
             auto=after == AUTO,

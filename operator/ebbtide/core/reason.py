@@ -10,6 +10,7 @@ class Reason(StrEnum):
     GPUActive = "GPUActive"
     RecentlyActive = "RecentlyActive"
     CPUActive = "CPUActive"
+    NetworkActive = "NetworkActive"
     RequestsServed = "RequestsServed"
     GPUIdle = "GPUIdle"
     GPUNeverUsed = "GPUNeverUsed"

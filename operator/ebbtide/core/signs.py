@@ -1,4 +1,4 @@
-"""Signs of life beside the devices: CPU use, requests, and what a notebook server tells. Mutable, as the evidence.
+"""Signs of life beside the devices: CPU, network, requests, and what a notebook server tells. Mutable, as the evidence.
 
 They only ever keep work alive: a sign that is there counts as active, one that was there and ended is doubt. What was
 never measured says nothing, and `explain` says that it was not.
@@ -17,7 +17,7 @@ LATEST: Final = 4
 HELD: Final = 2
 """Steps for which the newest sign of work holds: until the next is read."""
 LONGEST_HOLE: Final = 5
-"""Steps that may lie between two signs of CPU: cAdvisor is scraped at its own pace."""
+"""Steps that may lie between two signs of CPU or network: cAdvisor is scraped at its own pace."""
 
 
 class Line:
@@ -111,6 +111,9 @@ class Signs:
     cpu: dict[WorkloadKey, Line] = field(default_factory=dict)
     """Percent of its request that the busiest pod of a workload uses."""
     cpu_read: Reading | None = None
+    network: dict[WorkloadKey, Line] = field(default_factory=dict)
+    """Megabytes a second that the busiest pod of a workload receives and sends."""
+    network_read: Reading | None = None
     of_pods: dict[tuple[str, str], Line] = field(default_factory=dict)
     """By (namespace, pod): requests that an inference engine of a known kind shows, above 0 where there are any."""
     of_workloads: dict[WorkloadKey, Line] = field(default_factory=dict)
@@ -127,6 +130,7 @@ class Signs:
     def forget(self, before: Instant) -> None:
         """Drop what has ended before, and what no window that starts then needs."""
         _forget(self.cpu, before)
+        _forget(self.network, before)
         _forget(self.of_pods, before)
         _forget(self.of_workloads, before)
         self.told = {pod: at for pod, at in self.told.items() if at >= before}

@@ -30,7 +30,6 @@ from ebbtide.core.verdict_unknown import (
     attribution_untrusted,
     bad_values,
     clock_too_young,
-    cpu_in_doubt,
     frozen_metrics,
     insufficient_coverage,
     metrics_missing,
@@ -40,6 +39,7 @@ from ebbtide.core.verdict_unknown import (
     signals_disagree,
     single_family,
     stale_metrics,
+    use_in_doubt,
     wrong_owner,
 )
 from ebbtide.core.workload import Instant
@@ -52,7 +52,7 @@ OPENING: Final[tuple[Check, ...]] = (
     failing,  # Failing
     starting,  # Starting: not Ready, or in grace
     all_stalled,  # Stalled, where no other device is left to be Unknown
-    active_beside,  # Active: CPU, requests, a notebook's word
+    active_beside,  # Active: CPU, network, requests, a notebook's word
     metrics_unavailable,  # Unknown from here on
     attribution_untrusted,
 )
@@ -70,13 +70,13 @@ DOUBTS: Final[tuple[Check, ...]] = (
 )
 """What a spotless gang needs no look at."""
 CLOSING: Final[tuple[Check, ...]] = (
-    cpu_in_doubt,  # Unknown: CPU counts, and is not known for the whole span
+    use_in_doubt,  # Unknown: CPU or network counts, and is not known for the whole span
     clock_too_young,  # Unknown: HistoryTooShort or InsufficientCoverage
     stalled,  # Stalled: some device, the others are beyond doubt
 )
 CHECKS: Final = (*OPENING, *DOUBTS, *CLOSING)
 """The chain in order; what passes all of it is Idle or NeverUsed."""
-OF_THE_GANG: Final = frozenset({active_beside, cpu_in_doubt, metrics_missing, pod_identity})
+OF_THE_GANG: Final = frozenset({active_beside, use_in_doubt, metrics_missing, pod_identity})
 """What says nothing about one device."""
 
 

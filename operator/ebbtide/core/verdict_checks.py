@@ -76,7 +76,7 @@ def all_stalled(case: Case) -> Hit | None:
 
 
 def active_beside(case: Case) -> Hit | None:
-    """The devices are quiet, but its CPU works, it serves requests, or people use its notebook."""
+    """The devices are quiet, but its CPU works, it moves data, it serves requests, or people use its notebook."""
     tally, sign = case.tally, case.sign
     if tally.busy_at > tally.edge or sign.at <= tally.edge:
         return None  # a collective that hangs spins the CPU too: that is no sign of work

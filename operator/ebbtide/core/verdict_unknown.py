@@ -6,7 +6,6 @@ Devices with a busy sample in the window are left out: they are Stalled (an acti
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
-from ebbtide.core.beside import cpu_doubt
 from ebbtide.core.decision import Verdict
 from ebbtide.core.device_window import (
     HOLE_POWER_FACTOR,
@@ -18,6 +17,7 @@ from ebbtide.core.device_window import (
     sharers,
 )
 from ebbtide.core.gang import Gang
+from ebbtide.core.guards import use_doubt
 from ebbtide.core.reason import Reason
 from ebbtide.core.signal import Signal
 from ebbtide.core.verdict_case import Case, Check, Hit
@@ -93,9 +93,9 @@ def metrics_missing(case: Case) -> Hit | None:
     return None
 
 
-def cpu_in_doubt(case: Case) -> Hit | None:
-    """CPU use counts as activity, and what is known of it does not cover the judged span."""
-    doubt = cpu_doubt(case.tally)
+def use_in_doubt(case: Case) -> Hit | None:
+    """CPU or network use counts as activity, and what is known of it does not cover the judged span."""
+    doubt = use_doubt(case.tally)
     return None if doubt is None else _hit(doubt.reason, doubt.message)
 
 

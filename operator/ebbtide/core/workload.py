@@ -118,6 +118,8 @@ class Pod:
     """Kind of its controller as policies name it, or ReplicaSet; empty: bare, or of a controller that nobody knows."""
     alone: "Workload | None" = None
     """The workload that it is itself, where it holds accelerators and is bare or of an unknown controller."""
+    host_network: bool = False
+    """It has the network of its node: what its series count is the traffic of all that runs there."""
 
 
 @dataclass(frozen=True, slots=True)

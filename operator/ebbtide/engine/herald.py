@@ -19,7 +19,9 @@ from ebbtide.ports import Cluster, EventNote, Notifier, Outcome, OutcomeKind
 log = structlog.get_logger(__name__)
 
 _WARNING_VERBS: Final = frozenset({Verb.Warn, Verb.Pause})
-_GOOD_NEWS: Final = frozenset({Reason.GPUActive, Reason.RecentlyActive, Reason.CPUActive, Reason.RequestsServed})
+_GOOD_NEWS: Final = frozenset(
+    {Reason.GPUActive, Reason.RecentlyActive, Reason.CPUActive, Reason.NetworkActive, Reason.RequestsServed}
+)
 _NO_ALARM: Final = frozenset({OutcomeKind.Done, OutcomeKind.Unchanged, OutcomeKind.NotLeader})
 
 

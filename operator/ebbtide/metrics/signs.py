@@ -1,4 +1,4 @@
-"""Signs beside the devices, as PromQL: one question for CPU, one for all series of requests and activity."""
+"""Signs beside the devices, as PromQL: one question for CPU and network, one for all of requests and activity."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -12,9 +12,13 @@ from ebbtide.samples.sign_questions import (
     CALL_MEMORY_SECONDS,
     COUNTER,
     COUNTERS,
+    CPU,
     CPU_METRIC,
     GAUGE,
     GAUGES,
+    LOOPBACK,
+    NETWORK,
+    NETWORK_METRICS,
     RATE_STEPS,
     Named,
 )
@@ -24,6 +28,7 @@ from ebbtide.samples.span import Grid
 _OF_TARGETS: Final = frozenset({"job", "instance", "endpoint", "service", "namespace", "pod", "container"})
 """Matchers that pin the exporter of the devices would exclude every other target."""
 _POD: Final = ("namespace", "pod")
+_TARGET: Final = (*_POD, "job", "instance")
 _ALL_SCRAPED_STEPS: Final = 5
 """So many steps after the first scrape of any target every target has been scraped: Prometheus itself calls a series
 stale after five minutes."""
@@ -37,20 +42,31 @@ class PrometheusSigns:
         self._client = client
         self._matchers = tuple(f"{name}={_quoted(value)}" for name, value in match_labels if name not in _OF_TARGETS)
 
-    def cpu(self, namespaces: Sequence[str], grid: Grid) -> GridAnswer:
-        """Cores that pods use. Raises MetricsError."""
-        return self._ask(self.cpu_query(namespaces, grid.step), grid)
+    def use(self, marks: Sequence[str], namespaces: Sequence[str], grid: Grid) -> GridAnswer:
+        """Cores that pods use, and bytes that they receive and send. Raises MetricsError."""
+        return self._ask(self.use_query(marks, namespaces, grid.step), grid)
 
     def requests(self, named: Sequence[Named], grid: Grid) -> GridAnswer:
         """Requests and activity. Raises MetricsError."""
         return self._ask(self.requests_query(named, grid.step), grid)
 
-    def cpu_query(self, namespaces: Sequence[str], step: float) -> str:
+    def use_query(self, marks: Sequence[str], namespaces: Sequence[str], step: float) -> str:
         """Where two jobs scrape the same kubelet the pod counts once."""
         places = (f"namespace=~{_one_of(namespaces)}",) if namespaces else ()
+        window, values = _window(RATE_STEPS * step), {CPU: self._cores, NETWORK: self._bytes}
+        by_target = ((mark, f"sum by ({', '.join(_TARGET)}) ({values[mark](places, window)})") for mark in marks)
+        return " or ".join(self._part(mark, "max", _POD, summed) for mark, summed in by_target)
+
+    def _cores(self, places: Iterable[str], window: str) -> str:
         selector = self._selector(CPU_METRIC, 'container!=""', 'container!="POD"', *places)
-        rate = f"rate({selector}[{_window(RATE_STEPS * step)}])"
-        return f"max by (namespace, pod) (sum by (namespace, pod, job, instance) ({rate}))"
+        return f"rate({selector}[{window}])"
+
+    def _bytes(self, places: Iterable[str], window: str) -> str:
+        """An interface counts once, whichever containers tell of it."""
+        selectors = (self._selector(metric, f"interface!={_quoted(LOOPBACK)}", *places) for metric in NETWORK_METRICS)
+        return " or ".join(
+            _apart(f"max by ({', '.join(_TARGET)}, interface) (rate({it}[{window}]))" for it in selectors)
+        )
 
     def requests_query(self, named: Sequence[Named], step: float) -> str:
         """Each metric in a part of its own, because a selector over several names may find the same labels twice."""

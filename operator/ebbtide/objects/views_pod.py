@@ -68,6 +68,7 @@ class _Spec(msgspec.Struct, rename="camel", gc=False):
     containers: list[Container] | None = None
     init_containers: list[Container] | None = None
     node_name: str | None = None
+    host_network: bool | None = None
 
 
 class _Status(msgspec.Struct, rename="camel", gc=False):
@@ -119,6 +120,7 @@ def decode_pod(raw: Json) -> tuple[str, Pod]:
         attribution=written_attribution(meta),
         owner_kind=owner_kind,
         alone=None if owner_kind or not wants.accelerators else alone(meta, wants, status.phase or "", ended_at),
+        host_network=bool(spec.host_network),
     )
 
 

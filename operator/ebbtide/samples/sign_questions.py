@@ -1,13 +1,15 @@
 """What is asked about signs of life beside the devices, of which series, and for whom.
 
-At most two questions a step of a minute, and none that no policy needs: CPU while some policy counts it, requests and
-activity while some policy has an idle section and some work may serve. They are counted apart from the fleet's queries.
+At most two questions a step of a minute, and none that no policy needs: CPU and network, in one, while some policy
+counts them, requests and activity while some policy has an idle section and some work may serve. They are counted apart
+from the fleet's queries.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
+from ebbtide.api.idle_section import IdleSection
 from ebbtide.core.series_name import is_counter
 from ebbtide.core.snapshot import ClusterState
 from ebbtide.core.waking import asleep_since, named_series
@@ -18,9 +20,13 @@ from ebbtide.samples.span import Grid
 STEP_SECONDS: Final = 60.0
 """The least from one sign to the next: cAdvisor and inference engines are scraped at their own pace."""
 RATE_STEPS: Final = 3
-"""CPU use is the mean over so many steps, so that two scrapes lie in it."""
+"""CPU and network use is the mean over so many steps, so that two scrapes lie in it."""
 CPU_METRIC: Final = "container_cpu_usage_seconds_total"
-CPU, GAUGE, COUNTER, ACTIVITY = "CPU", "Gauge", "Counter", "Activity"
+NETWORK_METRICS: Final = ("container_network_receive_bytes_total", "container_network_transmit_bytes_total")
+"""Counted for a pod as a whole, by interface."""
+LOOPBACK: Final = "lo"
+"""The interface over which a pod talks with itself."""
+CPU, NETWORK, GAUGE, COUNTER, ACTIVITY = "CPU", "Network", "Gauge", "Counter", "Activity"
 """Kinds of rows, in SIGNAL_LABEL."""
 GAUGES: Final = (
     "vllm:num_requests_running",
@@ -79,8 +85,13 @@ class Named:
 class SignSource(Protocol):
     """A store of samples that answers for signs. Everything raises MetricsError where it cannot."""
 
-    def cpu(self, namespaces: Sequence[str], grid: Grid) -> Answer:
-        """Rows by namespace and pod: cores, the mean over RATE_STEPS steps up to each step; empty namespaces: all."""
+    def use(self, marks: Sequence[str], namespaces: Sequence[str], grid: Grid) -> Answer:
+        """Rows by namespace, pod and SIGNAL_LABEL, of the `marks` that are asked for; empty namespaces: all.
+
+        The mean over RATE_STEPS steps up to each step: of CPU cores; of NETWORK bytes a second received and sent over
+        all interfaces but LOOPBACK. What two jobs tell of the same pod counts once, and so does an interface that is
+        told of by several containers.
+        """
 
     def requests(self, named: Sequence[Named], grid: Grid) -> Answer:
         """Rows by namespace and pod of the engines that are known, and by its labels of each that is named.
@@ -96,7 +107,8 @@ class SignSource(Protocol):
 class Wants:
     """Whose signs are asked for."""
 
-    cpu: bool = False
+    use: tuple[str, ...] = ()
+    """CPU, NETWORK, both or none."""
     requests: bool = False
     namespaces: tuple[str, ...] = ()
     """Of the pods; empty: too many to name."""
@@ -121,7 +133,7 @@ def wants_of(state: ClusterState, allowed: Mapping[str, str]) -> Wants:
     named, by_series, problems = _named(state.workloads, allowed) if serves else ((), {}, {})
     asleep = _asleep(state.workloads, problems) if named else {}
     return Wants(
-        cpu=any(section.cpu_busy_above_percent for section in sections),
+        use=_use(sections),
         requests=serves,
         namespaces=tuple(names) if len(names) <= _MOST_NAMESPACES else (),
         named=named,
@@ -130,6 +142,11 @@ def wants_of(state: ClusterState, allowed: Mapping[str, str]) -> Wants:
         asleep=asleep,
         calls=_calls(named, by_series, asleep) if asleep else (),
     )
+
+
+def _use(sections: Iterable[IdleSection]) -> tuple[str, ...]:
+    limits = [(it.cpu_busy_above_percent, it.network_busy_above_megabytes_per_second) for it in sections]
+    return tuple(mark for mark, values in zip((CPU, NETWORK), zip(*limits, strict=True), strict=False) if any(values))
 
 
 def _may_serve(workload: Workload) -> bool:

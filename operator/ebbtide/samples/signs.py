@@ -6,18 +6,29 @@ from typing import Final
 
 from ebbtide.core.signs import Line, Reading, Signs
 from ebbtide.core.snapshot import ClusterState
-from ebbtide.core.workload import Instant, Pod, WorkloadKey
+from ebbtide.core.workload import Instant, WorkloadKey
 from ebbtide.samples.answer import Answer, MetricsError, Series
 from ebbtide.samples.history import look_back
+from ebbtide.samples.pod_use import Folds, folded
 from ebbtide.samples.settings import ReadingSettings
-from ebbtide.samples.sign_questions import ACTIVITY, COUNTER, STEP_SECONDS, Named, SignSource, Wants, wants_of
+from ebbtide.samples.sign_questions import (
+    ACTIVITY,
+    COUNTER,
+    CPU,
+    NETWORK,
+    STEP_SECONDS,
+    Named,
+    SignSource,
+    Wants,
+    wants_of,
+)
 from ebbtide.samples.source import SIGNAL_LABEL
 from ebbtide.samples.span import Frontier, Grid
 from ebbtide.samples.ticket import Ticket
 
 _FORGET_SECONDS: Final = 600.0
-_LEAST_CPU: Final = 1.0
-"""Cores against which a pod is measured that requests none."""
+_WORDS: Final = {CPU: "CPU", NETWORK: "network"}
+_FIELDS: Final = {CPU: "idle.cpuBusyAbovePercent", NETWORK: "idle.networkBusyAboveMegabytesPerSecond"}
 
 
 def step_of(interval: float) -> float:
@@ -52,13 +63,15 @@ class SignReader:
         back = look_back(self._settings, state.policies)
         with ticket.held():
             self._prepare(wants, now, back)
-        if wants.cpu:
-            self._read_cpu(ticket, state, now, back)
+        if wants.use:
+            self._read_use(ticket, wants, state, now, back)
         if wants.requests:
             self._read_requests(ticket, wants, now, back)
 
     def _fresh(self) -> None:
-        self._cpu, self._requests = (Frontier(self._step, self._step) for _ in range(2))
+        self._use, self._requests = (Frontier(self._step, self._step) for _ in range(2))
+        self._used: tuple[str, ...] = ()
+        """What was asked about use."""
         self._asked: tuple[Named, ...] = ()
         self._counters: dict[tuple[str, ...], Instant] = {}
         self._asleep: Mapping[WorkloadKey, Instant] = {}
@@ -75,8 +88,9 @@ class SignReader:
         book.problems = dict(wants.problems)
         if book.calls:
             book.calls = {key: calls for key, calls in book.calls.items() if key in wants.asleep}
-        if not wants.cpu:
-            book.cpu_read = None
+        if not wants.use:
+            book.cpu_read = book.network_read = None
+            self._used = ()
         if not wants.requests:
             book.requests_read = None
         if now - self._forgotten_at >= _FORGET_SECONDS:
@@ -85,27 +99,35 @@ class SignReader:
             self._counters = {name: at for name, at in self._counters.items() if at >= before}
             self._forgotten_at = now
 
-    def _read_cpu(self, ticket: Ticket, state: ClusterState, now: Instant, back: float) -> None:
+    def _read_use(self, ticket: Ticket, wants: Wants, state: ClusterState, now: Instant, back: float) -> None:
         book = self.book
-        if self._cpu.reach_for(back) or book.cpu_read is None:
-            self._cpu, book.cpu_read = _anew(self._step, back), None
+        if self._use.reach_for(back) or wants.use != self._used:
+            self._use = _anew(self._step, back)
+            book.cpu_read = book.network_read = None
             book.cpu.clear()
-        pods = sum(len(group) for group in state.pods.values())
-        grid = self._cpu.next_grid(now, self._settings.max_points_per_query // max(1, pods))
-        if book.cpu_read is not None and grid.end <= book.cpu_read.end:
+            book.network.clear()
+        self._used = wants.use
+        rows = len(wants.use) * sum(len(group) for group in state.pods.values())
+        grid = self._use.next_grid(now, self._settings.max_points_per_query // max(1, rows))
+        read = book.cpu_read or book.network_read
+        if read is not None and grid.end <= read.end:
             return  # nothing new: a sign comes once a step
-        asked = "CPU use (idle.cpuBusyAbovePercent 0 turns it off)"
-        answer = self._ask(asked, partial(self._source.cpu, self._wants.namespaces, grid))
-        folds = _cpu_of(answer, grid, state) if len(answer) else {}
+        answer = self._ask(_question(wants.use), partial(self._source.use, wants.use, wants.namespaces, grid))
+        folds = folded(answer, grid, state)
         with ticket.held():
-            for key, steps in folds.items():
-                line = book.cpu.setdefault(key, Line())
+            self._take_use(folds)
+            self._use.done(grid, now)
+            book.cpu_read = _extended(read, grid) if CPU in wants.use else None
+            book.network_read = _extended(read, grid) if NETWORK in wants.use else None
+        if not self._use.caught_up(grid, now):
+            self.behind = f"{_words(wants.use)} use is still being read: {(now - grid.end) / 60:.0f} min are left."
+
+    def _take_use(self, folds: Folds) -> None:
+        for lines, found in ((self.book.cpu, folds[CPU]), (self.book.network, folds[NETWORK])):
+            for key, steps in found.items():
+                line = lines.setdefault(key, Line())
                 for at in sorted(steps):
                     line.take(at, steps[at], self._step)
-            self._cpu.done(grid, now)
-            book.cpu_read = _extended(book.cpu_read, grid)
-        if not self._cpu.caught_up(grid, now):
-            self.behind = f"CPU use is still being read: {(now - grid.end) / 60:.0f} min are left."
 
     def _read_requests(self, ticket: Ticket, wants: Wants, now: Instant, back: float) -> None:
         book = self.book
@@ -191,6 +213,15 @@ def _meant(wants: Wants, named: Named, labels: Mapping[str, str]) -> tuple[Workl
     return wants.by_series.get((named.series, labels.get(named.namespace_label, ""), values), ())
 
 
+def _words(use: Iterable[str]) -> str:
+    return " and ".join(_WORDS[mark] for mark in use)
+
+
+def _question(use: Iterable[str]) -> str:
+    """Its name for people, with what turns it off."""
+    return f"{_words(use)} use ({' and '.join(_FIELDS[mark] for mark in use)} 0 turns it off)"
+
+
 def _anew(step: float, back: float) -> Frontier:
     frontier = Frontier(step, step)
     frontier.reach_for(back)
@@ -203,22 +234,3 @@ def _extended(read: Reading | None, grid: Grid) -> Reading:
 
 def _at(grid: Grid, number: int) -> Instant:
     return grid.start + number * grid.step
-
-
-def _cpu_of(answer: Answer, grid: Grid, state: ClusterState) -> dict[WorkloadKey, dict[Instant, float]]:
-    """Percent of the request, of the busiest pod of each workload at each step, in whole percent upwards."""
-    owners: dict[str, dict[str, tuple[WorkloadKey, Pod]]] = {}
-    for key, pods in state.pods.items():
-        for pod in pods:
-            owners.setdefault(pod.namespace, {})[pod.name] = key, pod
-    found: dict[WorkloadKey, dict[Instant, float]] = {}
-    for row in answer.series():
-        owner = owners.get(row.metric.get("namespace", ""), {}).get(row.metric.get("pod", ""))
-        if owner is None:
-            continue
-        steps, request = found.setdefault(owner[0], {}), owner[1].cpu or _LEAST_CPU
-        for number, cores in row.values:
-            if cores >= 0:
-                at = _at(grid, number)
-                steps[at] = max(steps.get(at, 0.0), float(-(-100 * cores // request)))
-    return found

@@ -84,9 +84,9 @@ class SwitchedSigns:
         self._signs = signs
         self._switch = switch
 
-    def cpu(self, namespaces: Sequence[str], grid: Grid) -> Answer:
+    def use(self, marks: Sequence[str], namespaces: Sequence[str], grid: Grid) -> Answer:
         """As the source answers in its condition."""
-        return self._switch.changed(lambda: self._signs.cpu(namespaces, grid))
+        return self._switch.changed(lambda: self._signs.use(marks, namespaces, grid))
 
     def requests(self, named: Sequence[Named], grid: Grid) -> Answer:
         """As the source answers in its condition."""

@@ -10,9 +10,13 @@ from ebbtide.samples.sign_questions import (
     CALL_MEMORY_SECONDS,
     COUNTER,
     COUNTERS,
+    CPU,
     CPU_METRIC,
     GAUGE,
     GAUGES,
+    LOOPBACK,
+    NETWORK,
+    NETWORK_METRICS,
     RATE_STEPS,
     Named,
 )
@@ -25,6 +29,7 @@ Samples = Sequence[tuple[int, float]]
 Over = Callable[[Samples, int, int], float | None]
 """Value of a window from its samples, begin and end in milliseconds; None: no value."""
 _POD = ("namespace", "pod")
+_TARGET = (*_POD, "job", "instance")
 
 
 class StoredSigns:
@@ -33,16 +38,30 @@ class StoredSigns:
     def __init__(self, store: SeriesStore) -> None:
         self._store = store
 
-    def cpu(self, namespaces: Sequence[str], grid: Grid) -> Listed:
-        """Cores that pods use."""
+    def use(self, marks: Sequence[str], namespaces: Sequence[str], grid: Grid) -> Listed:
+        """Cores that pods use, and bytes that they receive and send."""
+        by_target = {CPU: self._cores, NETWORK: self._bytes}
+        return Listed([row for mark in marks for row in _marked(_merged(by_target[mark](namespaces, grid)), mark)])
+
+    def _cores(self, namespaces: Sequence[str], grid: Grid) -> Iterator[Series]:
         tracks = [
             track
-            for track in self._store.tracks(CPU_METRIC)
-            if track.labels.get("container", "POD") != "POD"
-            and (not namespaces or track.labels.get("namespace") in namespaces)
+            for track in self._within(namespaces, CPU_METRIC)
+            if track.labels.get("container", "POD") not in {"", "POD"}
         ]
-        targets = _rows(tracks, (*_POD, "job", "instance"), grid, RATE_STEPS, rate, sum)
-        return Listed(_merged(targets))
+        return _rows(tracks, _TARGET, grid, RATE_STEPS, rate, sum)
+
+    def _bytes(self, namespaces: Sequence[str], grid: Grid) -> Iterator[Series]:
+        """An interface counts once, whichever containers tell of it."""
+        interfaces: list[Series] = []
+        for metric in NETWORK_METRICS:
+            tracks = [it for it in self._within(namespaces, metric) if it.labels.get("interface", "") != LOOPBACK]
+            interfaces += _rows(tracks, (*_TARGET, "interface"), grid, RATE_STEPS, rate, max)
+        return _combined(interfaces, _TARGET, sum)
+
+    def _within(self, namespaces: Sequence[str], metric: str) -> Iterator[Track]:
+        tracks = self._store.tracks(metric)
+        return (it for it in tracks if not namespaces or it.labels.get("namespace") in namespaces)
 
     def requests(self, named: Sequence[Named], grid: Grid) -> Listed:
         """Requests and activity."""
@@ -150,13 +169,21 @@ def _window(track: Track, grid: Grid, number: int, steps: float, over: Over) -> 
 
 def _merged(rows: Iterable[Series]) -> Iterator[Series]:
     """By pod the greatest over its targets."""
-    found: dict[tuple[str, str], dict[int, float]] = {}
+    return _combined(rows, _POD, max)
+
+
+def _combined(
+    rows: Iterable[Series], keys: Sequence[str], combine: Callable[[Iterable[float]], float]
+) -> Iterator[Series]:
+    """An aggregation of rows that were aggregated before."""
+    found: dict[tuple[str, ...], dict[int, list[float]]] = {}
     for row in rows:
-        steps = found.setdefault((row.metric.get("namespace", ""), row.metric.get("pod", "")), {})
+        steps = found.setdefault(tuple(row.metric.get(key, "") for key in keys), {})
         for number, value in row.values:
-            steps[number] = max(value, steps.get(number, value))
-    for pod, steps in found.items():
-        yield Series(dict(zip(_POD, pod, strict=True)), sorted(steps.items()))
+            steps.setdefault(number, []).append(value)
+    for values, steps in found.items():
+        labels = {key: value for key, value in zip(keys, values, strict=True) if value}
+        yield Series(labels, [(number, combine(them)) for number, them in sorted(steps.items())])
 
 
 def _marked(rows: Iterable[Series], mark: str) -> Iterator[Series]:

@@ -181,6 +181,8 @@ class Scraped:
             asked = tuple(name for name in (UTIL, ENGINE) if name in query)
             return self._grouped(query, asked, at, step, lambda found: max(when for when, _ in found))
         rows = []
+        if "container_" in query:
+            return rows  # of cAdvisor: no kubelet is scraped here
         for part in query.split("label_replace(")[1:]:
             name = re.search(rf'"{SIGNAL_LABEL}", "(\w+)"', part)[1]
             for labels, value in self._grouped(part, SOURCES[name].metrics, at, step, _vetted):

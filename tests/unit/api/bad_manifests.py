@@ -148,6 +148,7 @@ FULL_COST_POLICY = cost_policy(
         "busyAbovePercent": 5,
         "busyAboveEnginePercent": 2,
         "cpuBusyAbovePercent": 20,
+        "networkBusyAboveMegabytesPerSecond": 1,
         "action": "Pause",
         "withoutCheckpoint": "Notify",
         "maxCheckpointAgeSeconds": 3600,

@@ -89,6 +89,7 @@ def test_a_section_that_is_present_has_its_inner_defaults():
     assert (idle.after_seconds, idle.warn_seconds, idle.grace_seconds) == (3600, 600, 900)
     assert (idle.never_used_after_seconds, idle.memory_held_after_seconds, idle.resume_after_seconds) == (7200, 0, 0)
     assert (idle.busy_above_percent, idle.busy_above_engine_percent, idle.cpu_busy_above_percent) == (5, 2, 20)
+    assert idle.network_busy_above_megabytes_per_second == 1
     assert (idle.action, idle.without_checkpoint, idle.max_checkpoint_age_seconds) == ("Pause", "Notify", None)
     assert (idle.serving, idle.shared_devices) == ("RequestSignal", "ReportOnly")
 

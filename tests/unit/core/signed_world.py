@@ -1,4 +1,4 @@
-"""The small world of the verdict with signs beside the devices: CPU, requests, a notebook's own word."""
+"""The small world of the verdict with signs beside the devices: CPU, network, requests, a notebook's own word."""
 
 import msgspec
 
@@ -22,6 +22,7 @@ class Signed(World):
         self.pod().device(**device)
         self.signs = self.book.signs = Signs()
         self.signs.cpu_read = Reading(at(-60), at(60))
+        self.signs.network_read = Reading(at(-60), at(60))
         self.signs.requests_read = Reading(at(-60), at(60))
         self.active_at: float | None = None
 
@@ -32,6 +33,10 @@ class Signed(World):
     def cpu(self, *percents: float | None, first: int = 0) -> "Signed":
         """One value a minute; None is missing."""
         return self.line(self.signs.cpu.setdefault(KEY, Line()), percents, first)
+
+    def network(self, *megabytes: float | None) -> "Signed":
+        """A second, one value a minute; None is missing."""
+        return self.line(self.signs.network.setdefault(KEY, Line()), megabytes, 0)
 
     def requests(self, *values: float | None, pod: str = "w-0") -> "Signed":
         return self.line(self.signs.of_pods.setdefault(("ml", pod), Line()), values, 0)

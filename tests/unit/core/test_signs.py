@@ -1,8 +1,11 @@
-"""Signs of life beside the devices: CPU, requests, a notebook's own word. They keep work alive and never end it."""
+"""Signs of life beside the devices: CPU, network, requests, a notebook's own word: they only keep work alive."""
+
+from dataclasses import replace
 
 import pytest
 
-from ebbtide.core.beside import cpu_sentence, request_doubt
+from ebbtide.core.beside import request_doubt
+from ebbtide.core.guards import CPU, NETWORK, use_sentence
 from ebbtide.core.idle_rule import IdleRule
 from ebbtide.core.signs import Line, Reading
 from tests.unit.core.signed_world import KEY, Signed, at, values
@@ -34,37 +37,89 @@ def test_a_policy_may_leave_cpu_out():
     rule = IdleRule(2400, 600, 0, 2400, cpu_busy_above_percent=0)
     world = Signed(rule).cpu(*values(99.0))
     assert world.says() == "Idle"
-    assert "does not count" in cpu_sentence(world.gang(), 1800)
+    assert "CPU does not count" in use_sentence(CPU, world.gang(), 1800)
 
 
-def test_without_cpu_series_nothing_is_blocked_and_explain_says_so():
+@pytest.mark.parametrize(
+    ("megabytes", "minute", "want"),
+    [(1.1, 60, "Active NetworkActive"), (80.0, 31, "Active NetworkActive"), (1.0, 60, "Idle"), (80.0, 30, "Idle")],
+    ids=["now", "in the span", "at the threshold", "before the span"],
+)
+def test_network_above_the_threshold_inside_the_span_is_activity(megabytes, minute, want):
+    assert Signed().network(*values(0.1, (minute, megabytes))).says() == want
+
+
+def test_a_policy_may_leave_network_out_or_ask_for_more_of_it():
+    world = Signed(IdleRule(2400, 600, 0, 2400, network_busy_above_megabytes_per_second=0)).network(*values(99.0))
+    assert world.says() == "Idle"
+    assert use_sentence(NETWORK, world.gang(), 1800) == (
+        "idle.networkBusyAboveMegabytesPerSecond is 0: network does not count"
+    )
+    assert (
+        Signed(IdleRule(2400, 600, 0, 2400, network_busy_above_megabytes_per_second=99)).network(*values(99.0)).says()
+        == "Idle"
+    )
+
+
+def test_the_newest_of_cpu_and_network_is_told():
+    world = Signed().cpu(*values(3.0, (40, 50.0))).network(*values(0.1, (50, 9.0)))
+    assert world.says() == "Active NetworkActive"
+    assert "its network was above 1 MB/s at" in world.judge().message
+    assert Signed().cpu(*values(3.0, (50, 50.0))).network(*values(0.1, (40, 9.0))).says() == "Active CPUActive"
+
+
+@pytest.mark.parametrize(
+    ("guard", "said"),
+    [
+        (CPU, "no CPU series of its pods (container_cpu_usage_seconds_total): CPU is not looked at"),
+        (NETWORK, "no network series of its pods (container_network_*_bytes_total): network is not looked at"),
+    ],
+    ids=["CPU", "network"],
+)
+def test_without_series_nothing_is_blocked_and_explain_says_so(guard, said):
     world = Signed()
     assert world.says() == "Idle"
-    assert "CPU is not looked at" in cpu_sentence(world.gang(), 1800)
+    assert use_sentence(guard, world.gang(), 1800) == said
 
 
-def test_with_cpu_series_explain_tells_the_peak():
-    assert cpu_sentence(Signed().cpu(*values(3.0, (50, 7.0))).gang(), 1800).startswith("CPU at most 7 %")
+def test_of_pods_with_the_network_of_their_node_explain_says_why_it_is_not_looked_at():
+    world = Signed()
+    world.pods[0] = replace(world.pods[0], host_network=True)
+    assert "(hostNetwork), where all traffic counts: network is not" in use_sentence(NETWORK, world.gang(), 1800)
+    world.network(*values(0.3)).pod("w-1")
+    assert use_sentence(NETWORK, world.gang(), 1800).endswith("; not looked at of 1 with hostNetwork")
+    assert "hostNetwork" not in use_sentence(CPU, world.gang(), 1800)
+
+
+def test_with_series_explain_tells_the_peak():
+    world = Signed().cpu(*values(3.0, (50, 7.0))).network(*values(0.1, (50, 0.4)))
+    assert use_sentence(CPU, world.gang(), 1800).startswith("CPU at most 7 % of the request in 30 min")
+    assert use_sentence(NETWORK, world.gang(), 1800) == "network at most 0.4 MB/s in 30 min (busy above 1 MB/s)"
 
 
 def test_a_hang_that_spins_the_cpu_is_still_a_stall():
-    assert Signed(**SPIN).cpu(*values(99.0)).says() == "Stalled GPUStalled"
+    assert Signed(**SPIN).cpu(*values(99.0)).network(*values(99.0)).says() == "Stalled GPUStalled"
 
 
-def test_cpu_series_that_ended_or_have_a_hole_are_doubt():
+@pytest.mark.parametrize("sign", ["cpu", "network"])
+def test_series_that_ended_or_have_a_hole_are_doubt(sign):
     ended = [(minute, None) for minute in range(55, 61)]
     hole = [(minute, None) for minute in range(40, 46)]
-    assert Signed().cpu(*values(3.0, *ended)).says() == "Unknown StaleMetrics"
-    assert Signed().cpu(*values(3.0, *hole)).says() == "Unknown InsufficientCoverage"
-    assert Signed().cpu(*values(3.0, *hole[:3])).says() == "Idle"
+    for changes, want in ((ended, "Unknown StaleMetrics"), (hole, "Unknown InsufficientCoverage"), (hole[:3], "Idle")):
+        world = Signed()
+        getattr(world, sign)(*values(0.5, *changes))
+        assert world.says() == want
 
 
-def test_cpu_history_that_is_not_read_yet_is_doubt():
-    world = Signed().cpu(*values(3.0))
-    world.signs.cpu_read = Reading(at(-60), at(50))
-    assert world.says() == "Unknown MetricsUnavailable"
-    world.signs.cpu_read = Reading(at(31), at(60))
-    assert world.says() == "Unknown MetricsUnavailable"
+@pytest.mark.parametrize("sign", ["cpu", "network"])
+def test_history_that_is_not_read_yet_is_doubt(sign):
+    world = Signed()
+    getattr(world, sign)(*values(0.5))
+    for begin, end in ((-60, 50), (31, 60)):
+        setattr(world.signs, f"{sign}_read", Reading(at(begin), at(end)))
+        assert world.says() == "Unknown MetricsUnavailable"
+    setattr(world.signs, f"{sign}_read", None)
+    assert world.says() == "Idle", "nobody asks for it"
 
 
 def test_requests_inside_the_span_are_activity_unless_the_policy_looks_at_devices_only():

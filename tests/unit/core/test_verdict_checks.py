@@ -304,7 +304,7 @@ def test_checks_are_named_and_described():
         "no_running_pod", "active", "failing", "starting", "all_stalled", "active_beside", "metrics_unavailable",
         "attribution_untrusted", "wrong_owner", "pod_identity", "metrics_missing", "stale_metrics", "bad_values",
         "frozen_metrics", "insufficient_coverage", "single_family", "signals_disagree", "shared_device",
-        "cpu_in_doubt", "clock_too_young", "stalled",
+        "use_in_doubt", "clock_too_young", "stalled",
     ]  # fmt: skip
     assert all(check.__doc__ for check in CHECKS)
 

@@ -107,6 +107,7 @@ def test_a_running_pod_carries_everything_the_ledger_needs() -> None:
     assert (seen.accelerators, seen.accelerator_resource, seen.cpu) == (2, "nvidia.com/gpu", 0.5)
     assert seen.attribution == Attribution(team="vision & co", project="p")
     assert seen.checkpointed_at == T + 30
+    assert (seen.host_network, pod(spec={"hostNetwork": True}).host_network) == (False, True)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from ebbtide.core.snapshot import ClusterState
 from ebbtide.core.workload import KindClass, SeriesName, Workload
 from ebbtide.samples.answer import Answer, Listed, MetricsError
 from ebbtide.samples.settings import ReadingSettings
-from ebbtide.samples.sign_questions import CPU_METRIC, Named, wants_of
+from ebbtide.samples.sign_questions import CPU, CPU_METRIC, NETWORK, NETWORK_METRICS, Named, wants_of
 from ebbtide.samples.signs import SignReader
 from ebbtide.samples.span import Grid
 from ebbtide.samples.ticket import Ticket
@@ -26,16 +26,18 @@ class Asked:
 
     def __init__(self, store: SeriesStore) -> None:
         self._signs = StoredSigns(store)
-        self.cpu_grids: list[Grid] = []
+        self.use_grids: list[Grid] = []
         self.request_grids: list[Grid] = []
+        self.marks: tuple[str, ...] = ()
         self.warnings: Sequence[str] = ()
         self.down = False
 
-    def cpu(self, namespaces: Sequence[str], grid: Grid) -> Answer:
+    def use(self, marks: Sequence[str], namespaces: Sequence[str], grid: Grid) -> Answer:
         if self.down:
             raise MetricsError("the connection was refused.")
-        self.cpu_grids.append(grid)
-        return Listed(self._signs.cpu(namespaces, grid).series(), self.warnings)
+        self.use_grids.append(grid)
+        self.marks = tuple(marks)
+        return Listed(self._signs.use(marks, namespaces, grid).series(), self.warnings)
 
     def requests(self, named: Sequence[Named], grid: Grid) -> Answer:
         self.request_grids.append(grid)
@@ -64,7 +66,7 @@ def serving(name: str = "resnet", series: SeriesName | None = None) -> Workload:
 
 
 def quiet_policy(**idle: object):
-    return policy(idle={"cpuBusyAbovePercent": 0, **idle})
+    return policy(idle={"cpuBusyAbovePercent": 0, "networkBusyAboveMegabytesPerSecond": 0, **idle})
 
 
 def test_nothing_is_asked_without_a_policy_that_needs_it() -> None:
@@ -77,13 +79,14 @@ def test_nothing_is_asked_without_a_policy_that_needs_it() -> None:
         reading.tick()
         assert reading.reader.queries_last_tick == 0
         assert reading.reader.book.cpu_read is reading.reader.book.requests_read is None
+        assert reading.reader.book.network_read is None
 
 
-def test_cpu_is_asked_for_once_a_minute_and_its_history_at_the_start() -> None:
+def test_use_is_asked_for_once_a_minute_and_its_history_at_the_start() -> None:
     reading = Reading(state(workload()))
     for _ in range(8):
         reading.tick()
-    first, *rest = reading.source.cpu_grids
+    first, *rest = reading.source.use_grids
     assert first.after <= T0 - 7200 + 60
     assert len(rest) == 4
     assert all(len(grid) <= 3 for grid in rest)
@@ -112,6 +115,80 @@ def test_a_pod_that_requests_no_cpu_is_measured_against_one_core() -> None:
     assert reading.reader.book.cpu[it.key].peak(T0 - 5 * MINUTE) in {30.0, 31.0}
 
 
+RECEIVED, SENT = NETWORK_METRICS
+MB = 1_000_000.0
+
+
+def network(reading: Reading, metric: str, megabytes: float, *, turn: int = 99, **labels: str) -> None:
+    """A counter of eleven minutes that rises so many megabytes a second and is reset at sample `turn`."""
+    values = (megabytes * MB * 30.0 * (number if number < turn else number - turn) for number in range(22))
+    reading.scrape(metric, {**POD, "interface": "eth0", **labels}, *values)
+
+
+def moved(reading: Reading) -> float | None:
+    """Megabytes a second of the one workload, two minutes before the end of its samples."""
+    reading.tick(60)
+    line = reading.reader.book.network.get(next(iter(reading.state.workloads)).key)
+    return None if line is None else line.peak(T0 - 6 * MINUTE)
+
+
+def test_network_is_what_all_interfaces_receive_and_send_but_not_the_loopback() -> None:
+    reading = Reading(state(workload()))
+    network(reading, RECEIVED, 1.0)
+    network(reading, SENT, 0.5)
+    network(reading, RECEIVED, 0.25, interface="net1")
+    network(reading, RECEIVED, 70.0, interface="lo")
+    assert moved(reading) in {1.7, 1.8, 1.9}, "1.75, in tenths upwards"
+
+
+def test_an_interface_that_several_containers_or_jobs_tell_of_counts_once() -> None:
+    reading = Reading(state(workload()))
+    for labels in ({"id": "/a"}, {"id": "/b", "container": "POD"}, {"job": "kubelet"}, {"job": "cadvisor"}):
+        network(reading, RECEIVED, 3.0, **labels)
+    assert moved(reading) in {3.0, 3.1}
+
+
+def test_a_network_counter_that_was_reset_is_no_burst_and_no_silence() -> None:
+    reading = Reading(state(workload()))
+    network(reading, SENT, 3.0, turn=14)
+    assert 2.0 < (moved(reading) or 0) < 3.2
+
+
+@pytest.mark.parametrize("devices", [2, 0], ids=["a worker", "a launcher without a device"])
+def test_the_busiest_pod_s_network_counts_unless_it_is_that_of_its_node(devices: int) -> None:
+    it = workload()
+    for host in (False, True):
+        pods = pod("resnet-0"), pod("resnet-1", accelerators=devices, host_network=host)
+        reading = Reading(state(it, pods={it.key: pods}))
+        network(reading, RECEIVED, 0.3)
+        network(reading, RECEIVED, 40.0, pod="resnet-1")
+        assert moved(reading) in ({0.3, 0.4} if host else {40.0, 40.1})
+
+
+def test_without_network_series_nothing_is_known_of_it() -> None:
+    reading = Reading(state(workload()))
+    reading.scrape(CPU_METRIC, {**POD, "container": "c"}, *map(float, range(22)))
+    assert moved(reading) is None
+    assert reading.reader.book.cpu
+    assert reading.reader.queries_last_tick == 1
+
+
+def test_only_what_some_policy_counts_is_asked_for_and_begins_anew_when_that_changes() -> None:
+    cpu_only, network_only = quiet_policy(cpuBusyAbovePercent=20), quiet_policy(networkBusyAboveMegabytesPerSecond=5)
+    reading = Reading(state(workload(), policies=[cpu_only]))
+    reading.tick(60)
+    assert reading.source.marks == (CPU,)
+    book = reading.reader.book
+    assert book.cpu_read is not None
+    assert book.network_read is None
+    reading.state = state(workload(), policies=[cpu_only, network_only])
+    reading.tick(60)
+    assert reading.source.marks == (CPU, NETWORK)
+    assert book.network_read == book.cpu_read
+    assert book.network_read is not None
+    assert book.network_read.begin <= T0 - 7200 + 120
+
+
 def test_a_large_fleet_s_history_comes_in_slices_and_it_says_so() -> None:
     reading = Reading(state(workload()), max_points_per_query=10)
     reading.tick()
@@ -125,7 +202,7 @@ def test_a_large_fleet_s_history_comes_in_slices_and_it_says_so() -> None:
 def test_an_answer_that_is_not_whole_is_an_error_that_names_the_question(broken: str) -> None:
     reading = Reading(state(workload()))
     setattr(reading.source, broken, True if broken == "down" else ["a store is away"])
-    with pytest.raises(MetricsError, match="CPU use"):
+    with pytest.raises(MetricsError, match=r"CPU and network use \(idle.cpuBusyAbovePercent and idle.network"):
         reading.tick()
 
 
@@ -137,7 +214,7 @@ def test_requests_of_known_engines_are_told_by_pod() -> None:
     line = reading.reader.book.of_pods["vision", "resnet-0"]
     assert T0 - 5 * MINUTE < line.last_above(0.0) <= T0 - 2 * MINUTE
     assert line.last == T0 + 60
-    assert reading.source.cpu_grids == []
+    assert reading.source.use_grids == []
 
 
 def test_a_counter_that_begins_while_we_look_is_a_request() -> None:

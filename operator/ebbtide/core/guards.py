@@ -1,0 +1,143 @@
+"""The guards of CPU and network: what a pod uses beside its devices keeps its gang alive; what ended is doubt."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ebbtide.core.gang import Gang, Tally
+from ebbtide.core.idle_rule import IdleRule
+from ebbtide.core.reason import Reason
+from ebbtide.core.series import NEVER
+from ebbtide.core.sign import Doubt, Sign
+from ebbtide.core.signs import LATEST, LONGEST_HOLE, Line, Reading, Signs
+from ebbtide.core.wording import clock, duration, percent
+from ebbtide.core.workload import Instant, WorkloadKey
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """One kind of use that is measured of every pod; the busiest pod of a gang counts."""
+
+    name: str
+    reason: Reason
+    setting: str
+    """The field of the policy."""
+    series: str
+    """What is read, for people."""
+    limit: Callable[[IdleRule], int]
+    """Work is what is strictly above; 0: it does not count."""
+    lines: Callable[[Signs], Mapping[WorkloadKey, Line]]
+    read: Callable[[Signs], Reading | None]
+    shown: Callable[[float], str]
+    """A value with its unit."""
+    of: str = ""
+    """What the value is a share of."""
+
+
+def _megabytes(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0") + " MB/s"
+
+
+CPU: Final = Guard(
+    "CPU",
+    Reason.CPUActive,
+    "idle.cpuBusyAbovePercent",
+    "container_cpu_usage_seconds_total",
+    lambda rule: rule.cpu_busy_above_percent,
+    lambda signs: signs.cpu,
+    lambda signs: signs.cpu_read,
+    percent,
+    " of the request",
+)
+NETWORK: Final = Guard(
+    "network",
+    Reason.NetworkActive,
+    "idle.networkBusyAboveMegabytesPerSecond",
+    "container_network_*_bytes_total",
+    lambda rule: rule.network_busy_above_megabytes_per_second,
+    lambda signs: signs.network,
+    lambda signs: signs.network_read,
+    _megabytes,
+)
+GUARDS: Final = (CPU, NETWORK)
+
+
+def use_sign(guard: Guard, gang: Gang) -> Sign | None:
+    """When its use was last above the limit; None: it was not, or is not looked at."""
+    signs, limit = gang.book.signs, guard.limit(gang.rule)
+    line = guard.lines(signs).get(gang.key) if signs is not None and limit and gang.key is not None else None
+    if line is None:
+        return None
+    at = line.holds_above(limit, gang.now, signs.step if signs is not None else 0.0)
+    if at == NEVER:
+        return None
+    above = f"its {guard.name} was above {guard.shown(limit)}{guard.of}"
+    return Sign(at, guard.reason, f"{above} at {clock(at, gang.now)}, {duration(gang.now - at)} ago")
+
+
+def use_doubt(tally: Tally) -> Doubt | None:
+    """The first use that counts and is not read over the whole span, or whose series ended or have a hole in it."""
+    return next((it for guard in GUARDS if (it := _doubt(guard, tally)) is not None), None)
+
+
+def _doubt(guard: Guard, tally: Tally) -> Doubt | None:
+    gang = tally.gang
+    signs, key = gang.book.signs, gang.key
+    if signs is None or key is None or not guard.limit(gang.rule):
+        return None
+    read = guard.read(signs)
+    if read is None:
+        return None
+    if not covers(read, signs, tally.edge, gang.now):
+        end = clock(min(read.end, gang.now), gang.now)
+        return Doubt(Reason.MetricsUnavailable, f"{guard.name} use is still being read: up to {end}")
+    line, start = guard.lines(signs).get(key), max(tally.edge, tally.rested_at)
+    return None if line is None or line.last <= start else _broken(guard, line, start, signs.step, gang.now)
+
+
+def _broken(guard: Guard, line: Line, start: Instant, step: float, now: Instant) -> Doubt | None:
+    if now - line.last > LATEST * step:
+        return Doubt(Reason.StaleMetrics, f"its {guard.name} series ended at {clock(line.last, now)}")
+    hole = line.hole_after(start)
+    if hole > LONGEST_HOLE * step:
+        said = f"its {guard.name} series have a hole of {duration(hole)} in the span"
+        return Doubt(Reason.InsufficientCoverage, said)
+    return None
+
+
+def covers(read: Reading, signs: Signs, edge: Instant, now: Instant) -> bool:
+    """All of (edge, now] was read, but for the newest steps, which come late."""
+    return read.begin <= edge and read.end >= now - LATEST * signs.step
+
+
+def measured(guard: Guard, gang: Gang, span: float) -> float | None:
+    """Its greatest use in the span; None: it does not count, or there are no series of it."""
+    signs = gang.book.signs
+    if signs is None or gang.key is None or not guard.limit(gang.rule):
+        return None
+    line = guard.lines(signs).get(gang.key)
+    return None if line is None else line.peak(gang.now - span)
+
+
+def use_sentence(guard: Guard, gang: Gang, span: float) -> str:
+    """What `explain` says about it."""
+    limit = guard.limit(gang.rule)
+    if not limit:
+        return f"{guard.setting} is 0: {guard.name} does not count"
+    peak = measured(guard, gang, span)
+    if peak is None:
+        return f"{_why_none(guard, gang)}: {guard.name} is not looked at"
+    busy = f"busy above {guard.shown(limit)}"
+    return f"{guard.name} at most {guard.shown(peak)}{guard.of} in {duration(span)} ({busy}){_left_out(guard, gang)}"
+
+
+def _why_none(guard: Guard, gang: Gang) -> str:
+    pods = gang.lineup.everyone
+    if guard is NETWORK and pods and all(pod.host_network for pod in pods):
+        return "its pods have the network of their node (hostNetwork), where all traffic counts"
+    return f"no {guard.name} series of its pods ({guard.series})"
+
+
+def _left_out(guard: Guard, gang: Gang) -> str:
+    count = sum(pod.host_network for pod in gang.lineup.everyone) if guard is NETWORK else 0
+    return f"; not looked at of {count} with hostNetwork" if count else ""

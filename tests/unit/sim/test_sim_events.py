@@ -1,5 +1,6 @@
 """Events and faults, the order within an instant, and every form of expectation."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -35,11 +36,15 @@ def test_conflict_refuses_one_write_and_the_pause_comes_with_the_next_tick() -> 
     assert failed == [(4200, "Pause", True), (4260, "Pause", False)]
 
 
-@pytest.mark.parametrize("fault", ["Forbidden", "Unavailable"])
-def test_a_fault_lasts_until_ok(fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "tried"), [("Forbidden", [4200, 4260, 4380, 4620]), ("Unavailable", range(4200, 4501, 60))]
+)
+def test_a_fault_lasts_until_ok(fault: str, tried: Sequence[int]) -> None:
+    """What is refused is tried again after gaps that double, what is not to be had at every tick."""
     found = idle(events=[{"at": 4200, "api": fault}, {"at": 4500, "api": "Ok"}])
     pauses = [(it.at, it.failed) for it in found.actions if it.action == "Pause"]
-    assert pauses[-1] == (4500, False)
+    assert [at for at, _ in pauses] == list(tried)
+    assert not pauses[-1][1]
     assert all(failed for _, failed in pauses[:-1])
     assert "the scenario says so" in next(it.problem for it in found.actions if it.failed)
 

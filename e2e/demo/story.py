@@ -17,7 +17,7 @@ from e2e.demo.servers import Document, Servers, StoryError
 from e2e.demo.state import World
 from e2e.demo.world import USER, WORK
 from e2e.installation import NAMESPACE, RELEASE
-from e2e.plane.audit import AuditLog
+from e2e.plane.audit import AuditLog, service_account
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "quickstart"
 ACTIVITY = "e2e.ebbtide.dev/activity"
@@ -133,13 +133,14 @@ class Story:
 
     def _prove(self) -> None:
         heading("What the API server wrote down: its audit log")
-        found = proof.read(AuditLog(Path(self._world.audit_log)), NAMESPACE, RELEASE, USER)
+        operator = service_account(NAMESPACE, RELEASE)
+        found = proof.read(AuditLog(Path(self._world.audit_log)), operator, USER, (WORK, HERO))
         for write in (*found.suspending, *found.overriding, *found.resuming):
             say(f"{write.at:%H:%M:%S}Z PATCH {write.resource}/{write.name} by {write.user}")
             show(_gist(write.body))
         if found.problem:
             raise StoryError(f"audit log: {found.problem}")
-        say("One pause, one word of the user, one resume: nothing else touched the work.", GOOD)
+        say(found.told, GOOD)
 
     # -- watching -----------------------------------------------------------------------------------------------
 

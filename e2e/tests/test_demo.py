@@ -1,6 +1,7 @@
 """`make demo` as a person runs it: the story ends well, twice is safe, and nothing of it stays when it must not."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,9 @@ from e2e.requirements_guard import require
 pytestmark = pytest.mark.plane
 
 ROOT = Path(__file__).resolve().parents[2]
+TOLD = re.compile(
+    r"One pause, one word of the user, one resume; else only (the operator's 1 PATCH of managedFields, and )?status[.]"
+)
 BROKEN_SCHEDULER = "#!/bin/sh\necho 'unknown flag: --kubeconfig'\nexit 3\n"
 
 
@@ -105,7 +109,7 @@ def test_the_story_is_told_while_another_demo_runs_and_down_leaves_nothing(demo:
         "PATCH trainingjobs/segmentation by ada@example.com",
         "PATCH jobs/segmentation by system:serviceaccount:ebbtide-system:ebbtide",
     ]
-    assert "One pause, one word of the user, one resume: nothing else touched the work." in lines
+    assert any(TOLD.fullmatch(line) for line in lines), out
     assert max(map(len, out.partition("It is still running. Try:")[0].splitlines())) <= 120
     assert "make demo-down" in out
     assert demo.pid_of("ebbtide operator")

@@ -41,7 +41,7 @@ class PrometheusTelemetry:
             "Ticks at which the metrics source answered without a single device although pods hold some.",
             registry=self.registry,
         )
-        self._unpriced = self._gauge("ebbtide_unpriced_nodes", "Nodes under managed work that no price matches.")
+        self._unpriced = self._gauge("ebbtide_unpriced_nodes", "Nodes under managed work that have no price.")
         self._attribution = self._gauge(
             "ebbtide_attribution_missing", "Workloads without an attribution key that their policy requires."
         )

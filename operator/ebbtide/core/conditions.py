@@ -163,11 +163,11 @@ def _unpriced(hourly: HourlyCost) -> Condition:
         return Condition("Priced", "False", Reason.CatalogOverlap, said)
     matched = dict(hourly.without_effect)
     bare = ", ".join([node for node in hourly.unpriced_nodes if node not in matched][:_SHOWN])
-    said = [f"no PriceCatalog row in force, in the ledger's currency, matches {bare}"] if bare else []
+    parts = [f"no PriceCatalog row in force, in the ledger's currency, matches {bare}"] if bare else []
     if matched:
         rows = ", ".join(f"{row} matches {node}" for node, row in hourly.without_effect[:_SHOWN])
-        said.append(f"PriceCatalog row {rows}, but {WITHOUT_EFFECT}: {HOW_TO_PRICE}")
-    return Condition("Priced", "False", Reason.NodeUnpriced, "; ".join(said))
+        parts.append(f"PriceCatalog row {rows}, but {WITHOUT_EFFECT}: {HOW_TO_PRICE}")
+    return Condition("Priced", "False", Reason.NodeUnpriced, "; ".join(parts))
 
 
 def _deadline(decision: Decision) -> Condition:

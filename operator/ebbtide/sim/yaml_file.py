@@ -25,7 +25,10 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise Refusal(str(path), f"byte {error.start}", "it is not UTF-8 text; save it as UTF-8") from error
     except (OSError, ValueError) as error:
-        raise Refusal(str(path), "", f"it cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise Refusal(
+            str(path), "", f"it cannot be read: {why}; name a file that is there and that you may read"
+        ) from error
 
 
 def documents(text: str, file: str) -> list[Any]:

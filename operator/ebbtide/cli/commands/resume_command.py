@@ -18,10 +18,12 @@ DEFAULT_SECONDS = 4 * 3600
 
 
 @click.command("resume", short_help="Let a workload run, whatever the policy says, for a while.")
-@click.argument("workload", metavar="KIND/NAME", required=False, default="")
+@click.argument("workload", metavar="[KIND/NAME]", required=False, default="")
 @click.option("--for", "seconds", type=Duration(), metavar="TIME", help="For this long, such as 8h.  [default: 4h]")
 @click.option(
-    "--breaker", is_flag=True, help="Close the fleet's circuit breaker instead; -n is the operator's namespace."
+    "--breaker",
+    is_flag=True,
+    help="Close the fleet's circuit breaker instead, without KIND/NAME; -n is the operator's namespace.",
 )
 @output("text", "json", "yaml", "name")
 @scoped()

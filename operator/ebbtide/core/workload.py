@@ -219,6 +219,8 @@ class Workload:
     """Kind of that controller as policies name it; empty where it is of none of the supported kinds."""
     scales: WorkloadKey | None = None
     """A ScaledObject: what it scales, and so stands for."""
+    scaled: Target | None = None
+    """That object, where it is there: people may speak on it as well."""
     itself: Target | None = None
     """Its own object, where another one carries the lever: Kueue's Workload is the target then."""
     admitted: bool = False

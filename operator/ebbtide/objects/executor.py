@@ -195,12 +195,13 @@ class Executor:
         return decode_training_job(msgspec.json.encode(document))[1]
 
     async def _changed_itself(self, workload: Workload) -> str:
-        """Why the user's own object is not what the decision saw, where another one bears its lever (Kueue's Workload).
+        """Why the user's own object is not what the decision saw, where another one bears its lever.
 
-        The human's word stands on it, and a watch that is mute does not tell. Of a TrainingJob it does not stand on its
-        Job, which changes with every pod that Kueue lets start: that is no reason to decide again.
+        Kueue's Workload does, and KEDA's ScaledObject. The human's word stands on it, and a watch that is mute does not
+        tell. Of a TrainingJob it does not stand on its Job, which changes with every pod that Kueue lets start: that is
+        no reason to decide again.
         """
-        own = workload.itself if workload.adopted else None
+        own = (workload.itself or workload.scaled) if workload.adopted else None
         lever = lever_of(own) if own is not None else None
         if own is None or lever is None:
             return ""

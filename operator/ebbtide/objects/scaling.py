@@ -48,6 +48,7 @@ def whole(scaled_object: Workload, target: Workload) -> Workload:
         scratch=scaled_object.scratch or target.scratch,
         queue=scaled_object.queue or target.queue,
         intent=_both(scaled_object.intent, target.intent),
+        scaled=target.target,
     )
 
 

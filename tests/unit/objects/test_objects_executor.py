@@ -15,13 +15,18 @@ from ebbtide.core.reason import Reason
 from ebbtide.core.workload import Workload, WorkloadKey
 from ebbtide.objects.executor import Executor
 from ebbtide.objects.levers.kueue_workload import KUEUE_WORKLOAD
+from ebbtide.objects.levers.scaled_object import SCALED_OBJECT
 from ebbtide.objects.queueing import entry_decoder, queued
+from ebbtide.objects.scaling import whole
+from ebbtide.objects.views_deployment import decode_deployment
 from ebbtide.objects.views_job import decode_job
+from ebbtide.objects.views_kind import decoder
 from ebbtide.objects.views_meta import rfc3339
 from ebbtide.objects.views_training_job import decode_training_job
 from ebbtide.objects.writing import CrashPoint, Gate, NotLeaderError, TokenBucket
 from ebbtide.ports import EventNote, OutcomeKind, StatusWrite
 from tests.cluster_stand_in import Asked, StandIn, running
+from tests.kinds import BY_KIND
 
 NOW = 1795365436.0
 KEY = WorkloadKey("ns", "TrainingJob", "a")
@@ -503,3 +508,23 @@ class TestThroughKueue:
             stand_in.answer(200, there, when=lambda asked: asked.method == "GET" and "/trainingjobs/" in asked.path)
             async with executing(stand_in, tmp_path) as executor:
                 assert (await executor.execute(action(Verb.Pause), seen)).kind is kind
+
+
+@pytest.mark.parametrize(("version", "kind"), [("7", OutcomeKind.Done), ("8", OutcomeKind.Conflict)])
+async def test_a_veto_on_what_keda_scales_is_heard_although_no_watch_told(
+    tmp_path: Path, version: str, kind: OutcomeKind
+) -> None:
+    """The ScaledObject bears the lever, and people speak on the Deployment as well."""
+    scaler = BY_KIND["ScaledObject"].manifest("scaler")
+    scaler["metadata"] |= {"namespace": "ns", "uid": "scaler", "resourceVersion": "9"}
+    scaled = BY_KIND["Deployment"].manifest("work")
+    scaled["metadata"] |= {"namespace": "ns", "uid": "work", "resourceVersion": "7"}
+    seed = decoder(SCALED_OBJECT, SCALED_OBJECT.resource)(json.dumps(scaler).encode())[1]
+    seen = whole(seed, decode_deployment(json.dumps(scaled).encode())[1])
+    stand_in = StandIn()
+    now = {**scaled, "metadata": {**scaled["metadata"], "resourceVersion": version}}
+    stand_in.answer(200, now, when=lambda asked: asked.method == "GET" and "/deployments/" in asked.path)
+    stand_in.answer(200, scaler, when=lambda asked: "/scaledobjects/" in asked.path)
+    async with executing(stand_in, tmp_path) as executor:
+        assert (await executor.execute(action(Verb.Pause), seen)).kind is kind
+    assert bool(writes(stand_in)) is (kind is OutcomeKind.Done)

@@ -412,6 +412,8 @@ def test_a_scaled_object_stands_for_what_it_scales(cluster: Cluster) -> None:
     assert (found.accelerators, found.workers, found.kind_class) == (6, 3, KindClass.Serving)
     assert found.target is not None
     assert found.target.kind == "ScaledObject", "the lever is KEDA's"
+    assert found.scaled is not None
+    assert (found.scaled.kind, found.scaled.name) == ("Deployment", "work"), "people may speak on it"
     assert cluster.only() is found
 
 

@@ -18,7 +18,8 @@ LONGEST_STEPS = 3.05
 def newest_sign(gang: Gang) -> Sign:
     """The newest of CPU use, network use, requests and a notebook's own word."""
     signs = (use_sign(CPU, gang), use_sign(NETWORK, gang), _requests(gang), _notebook(gang))
-    return max((sign for sign in signs if sign is not None), default=NONE)
+    found = [sign for sign in signs if sign is not None]
+    return max(found) if found else NONE
 
 
 def request_doubt(gang: Gang, span: float) -> str:

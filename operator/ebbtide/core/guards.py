@@ -64,11 +64,12 @@ GUARDS: Final = (CPU, NETWORK)
 
 def use_sign(guard: Guard, gang: Gang) -> Sign | None:
     """When its use was last above the limit; None: it was not, or is not looked at."""
-    signs, limit = gang.book.signs, guard.limit(gang.rule)
-    line = guard.lines(signs).get(gang.key) if signs is not None and limit and gang.key is not None else None
-    if line is None:
+    signs, key = gang.book.signs, gang.key
+    line = None if signs is None or key is None else guard.lines(signs).get(key)
+    if signs is None or line is None:
         return None
-    at = line.holds_above(limit, gang.now, signs.step if signs is not None else 0.0)
+    limit = guard.limit(gang.rule)
+    at = line.holds_above(limit, gang.now, signs.step) if limit else NEVER
     if at == NEVER:
         return None
     above = f"its {guard.name} was above {guard.shown(limit)}{guard.of}"
@@ -77,22 +78,23 @@ def use_sign(guard: Guard, gang: Gang) -> Sign | None:
 
 def use_doubt(tally: Tally) -> Doubt | None:
     """The first use that counts and is not read over the whole span, or whose series ended or have a hole in it."""
-    return next((it for guard in GUARDS if (it := _doubt(guard, tally)) is not None), None)
+    return _doubt(CPU, tally) or _doubt(NETWORK, tally)
 
 
 def _doubt(guard: Guard, tally: Tally) -> Doubt | None:
     gang = tally.gang
     signs, key = gang.book.signs, gang.key
-    if signs is None or key is None or not guard.limit(gang.rule):
-        return None
-    read = guard.read(signs)
-    if read is None:
+    read = None if signs is None else guard.read(signs)
+    if signs is None or read is None or key is None or not guard.limit(gang.rule):
         return None
     if not covers(read, signs, tally.edge, gang.now):
         end = clock(min(read.end, gang.now), gang.now)
         return Doubt(Reason.MetricsUnavailable, f"{guard.name} use is still being read: up to {end}")
-    line, start = guard.lines(signs).get(key), max(tally.edge, tally.rested_at)
-    return None if line is None or line.last <= start else _broken(guard, line, start, signs.step, gang.now)
+    line = guard.lines(signs).get(key)
+    if line is None:
+        return None
+    start = max(tally.edge, tally.rested_at)
+    return None if line.last <= start else _broken(guard, line, start, signs.step, gang.now)
 
 
 def _broken(guard: Guard, line: Line, start: Instant, step: float, now: Instant) -> Doubt | None:

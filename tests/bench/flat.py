@@ -22,16 +22,21 @@ from tests.bench.report import Section
 HOURS: Final = (6, 12, 24)
 """After six hours everything that is kept for a while is kept for as long as it ever is."""
 LIMIT_PERCENT: Final = 10.0
+_ACTIVITY: Final = (
+    "80x2879",  # busy all day
+    " ".join(["80x200 0x10"] * 14),  # a break of five minutes, again and again
+    " ".join(["40x5 0x55"] * 48),  # bursts, half an hour apart
+)
+"""Every third workload does one of these: none is idle for the hour that a pause takes."""
 _HOUR: Final = 3600
 _SECONDS: Final = 1200.0
 
 
 def scenario() -> dict[str, Any]:
-    """The day of the simulator's bench under a policy that only observes: a fleet that is paused would need less."""
+    """The day of the simulator's bench, but all of them work with breaks: a fleet that is paused would need less."""
     found = simulate.scenario()
-    for it in found["spec"]["objects"]:
-        if it["kind"] == "CostPolicy":
-            it["spec"]["mode"] = "Observe"
+    for place, it in enumerate(found["spec"]["activity"]):
+        it["gpuPercent"] = _ACTIVITY[place % len(_ACTIVITY)]
     return found
 
 
@@ -74,9 +79,10 @@ def measure() -> Section:
         report.told("spans and actions that the simulation noted for its result", found["noted"], "", 0),
     ]
     how = (
-        f"A day of {simulate.WORKLOADS:,} workloads as for the simulator's bench, but under a policy that observes, so "
-        "that the fleet is the same all day. One process holds the operator's engine, stores and evidence, and the "
-        "simulation around them with all that it notes for its result. Live objects: blocks that Python has given out."
+        f"A day of {simulate.WORKLOADS:,} workloads as for the simulator's bench, but all of them work, two thirds "
+        "with breaks, so that the fleet is the same all day. One process holds the operator's engine, stores and "
+        "evidence, and the simulation around them with all that it notes for its result. Live objects: blocks that "
+        "Python has given out."
     )
     return Section("Memory over a simulated day", how, "python -m tests.bench --only flat", figures)
 

@@ -1,17 +1,21 @@
 """Signs beside the devices on a real control plane: CPU, network and requests keep work alive, known silence does not.
 
 A page of our own stands for cAdvisor, the inference engines and a gateway: Prometheus scrapes it every second.
+Notebooks have a minimal CRD of ours; their pods, and what Kubeflow's controller writes, are made by hand.
 """
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
 import pytest
 
+from e2e import foreign_crds
 from e2e.installation import ALONE, Document, Installation, cost_policy, namespace, training_job
 from e2e.page import Page
 from e2e.tests.test_adoption import deployment
+from tests.kinds import BY_KIND, container
 
 pytestmark = pytest.mark.plane
 
@@ -34,6 +38,7 @@ def it(install: Callable[..., Installation], page: Page) -> Installation:
     found.prometheus.stop()
     found.prometheus.configure(found.plane.exporter.address, others=[page.address])
     found.prometheus.start(fresh=True)
+    foreign_crds.install(found.plane, "Notebook")
     return found
 
 
@@ -88,8 +93,38 @@ def show(page: Page, pods: dict[str, str]) -> None:
     page.show(received.format(pods["on-the-host"], "eth0"), lambda seconds: 90_000_000 * seconds)
 
 
-def adopted(it: Installation, name: str) -> Document:
-    path = f"/apis/ebbtide.dev/v1alpha1/namespaces/{WHERE}/adoptedworkloads/deployment-{name}"
+@pytest.fixture(scope="module")
+def notebooks(it: Installation, pods: dict[str, str]) -> None:
+    """Two of them whose devices are idle. Somebody is at work in lab, and nobody has been in left for a day."""
+    assert pods, "their namespace and its policy are there"
+    sample = BY_KIND["Notebook"]
+    for name, used in (("lab", timedelta(hours=1)), ("left", timedelta(days=-1))):
+        # A time to come counts as now: that spares a controller that writes it anew every minute.
+        at = (datetime.now(UTC) + used).strftime("%Y-%m-%dT%H:%M:%SZ")
+        words = {"notebooks.kubeflow.org/last-activity": at, "ebbtide.dev/checkpoint": "Stateless"}
+        it.apply(sample.manifest(name, namespace=WHERE, annotations=words))
+        owner = {"apiVersion": sample.api_version, "kind": "Notebook", "name": name, "controller": True}
+        meta = {
+            "name": f"{name}-0",
+            "namespace": WHERE,
+            "annotations": {"e2e.ebbtide.dev/activity": "idle"},
+            "ownerReferences": [{**owner, "uid": notebook(it, name)["metadata"]["uid"]}],
+        }
+        spec = {"containers": [container(1)], "nodeName": "gpu-1"}
+        it.apply({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
+
+
+def notebook(it: Installation, name: str) -> Document:
+    found: Document = it.plane.api.send("GET", f"/apis/kubeflow.org/v1/namespaces/{WHERE}/notebooks/{name}")
+    return found
+
+
+def is_at_rest(it: Installation, name: str) -> bool:
+    return "kubeflow-resource-stopped" in notebook(it, name)["metadata"]["annotations"]
+
+
+def adopted(it: Installation, name: str, kind: str = "deployment") -> Document:
+    path = f"/apis/ebbtide.dev/v1alpha1/namespaces/{WHERE}/adoptedworkloads/{kind}-{name}"
     found: Document = it.plane.api.send("GET", path, check=False)
     return found.get("status") or {}
 
@@ -138,6 +173,15 @@ def test_requests_cpu_and_network_keep_the_others_alive(it: Installation) -> Non
     told = " ".join(it.ebbtide("explain", "trainingjob/downloads", "-n", WHERE).split())
     assert "network at most " in told
     assert "no CPU series of its pods" in told, "told of active work too"
+
+
+@pytest.mark.usefixtures("notebooks")
+def test_a_notebook_that_says_it_is_used_is_let_be(it: Installation) -> None:
+    """The kind is looked for once a minute."""
+    it.wait("left being stopped", partial(is_at_rest, it, "left"), 150)
+    said = partial(adopted, it, "lab", "notebook.kubeflow.org")
+    it.wait("lab being in use", lambda: verdict(said()) == ("Active", "RecentlyActive"), 60)
+    assert not is_at_rest(it, "lab")
 
 
 @pytest.mark.usefixtures("pods")

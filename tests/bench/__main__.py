@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from e2e.plane import PlaneError
-from tests.bench import idle_replay, judge_fleet, kills, leader, reaction, report, scale, simulate
+from tests.bench import flat, idle_replay, judge_fleet, kills, leader, reaction, report, scale, simulate
 from tests.bench.processes import BenchError
 from tests.bench.report import Section
 
@@ -40,6 +40,10 @@ def _simulate(_full: bool) -> Section:
     return simulate.measure()
 
 
+def _flat(_full: bool) -> Section:
+    return flat.measure()
+
+
 def _leader(_full: bool) -> Section:
     return leader.measure()
 
@@ -65,6 +69,7 @@ BENCHES: dict[str, Callable[[bool], Section | idle_replay.Section | None]] = {
     "reaction": _reaction,
     "scale": _scale,
     "simulate": _simulate,
+    "flat": _flat,
     "leader": _leader,
     "kill": _kill,
 }

@@ -75,6 +75,10 @@ def told(stage: Stage, name: str) -> dict[str, Any]:
     return stage.installation.condition(name, stage.namespace, "Succeeded")
 
 
+def _is_told(stage: Stage, name: str) -> bool:
+    return told(stage, name).get("reason") == "PermissionDenied"
+
+
 def writes_about(stage: Stage, name: str) -> int:
     """Status writes and Events that it has led to so far."""
     statuses = stage.writes(verb="patch", resource="trainingjobs", subresource="status", name=name)
@@ -89,8 +93,7 @@ def test_a_pause_that_admission_denies_harms_nothing_is_tried_ever_more_rarely_a
         for name in names:
             stage.train(name, "busy:4 idle")
         stage.wait_paused(*ALLOWED)
-        for name in DENIED:
-            wait_until(lambda name=name: told(stage, name).get("reason") == "PermissionDenied", f"{name} told", 30)
+        wait_until(lambda: all(_is_told(stage, name) for name in DENIED), "both refusals in status", 30)
         before = {name: writes_about(stage, name) for name in DENIED}
         stage.wait_ticks(TICKS)
         for name, (_, code) in DENIED.items():

@@ -30,6 +30,8 @@ _LONGEST_FIRST = (
     "test_hpa_to_zero.py",
     "test_metrics_adapter.py",
     "test_kueue.py",
+    "test_aimed_kills.py",
+    "test_admission.py",
     "test_api.py",
 )
 """Files of more than a minute: begun last, one of them would be waited for by every worker."""

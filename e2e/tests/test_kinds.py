@@ -309,9 +309,6 @@ async def test_when_a_notebook_was_used_is_heard_as_its_controller_writes_it(
         found = ours.find(namespace, sample.kind)
         return found is not None and found.active_at == at
 
-    def is_active_at(at: float) -> bool:
-        return active_at() == at
-
     async with adapter(operator) as ours:
         await eventually(partial(is_active_at, None), "it is seen, and says nothing")
         for said, at in (("2026-11-22T16:37:16Z", 1_795_365_436.0), ("2026-11-22T16:38:16Z", 1_795_365_496.0)):
@@ -385,7 +382,7 @@ async def test_a_kind_may_be_taken_away_and_installed_again(operator: Path, kind
 
 @pytest.mark.usefixtures("operator")
 async def test_a_kind_that_may_not_be_read_or_written_harms_nobody(kinds: Plane, namespace: str) -> None:
-    """Acceptance test 25: a ServiceAccount without any right to TFJobs and without patch on PaddleJobs."""
+    """A ServiceAccount without any right to TFJobs and without patch on PaddleJobs."""
     kinds.kubectl("create", "serviceaccount", "poor", "-n", namespace)
     rows = [row for row in rbac.CLUSTER if row.resource != "tfjobs"]
     rows += [row for name, chosen in rbac.KINDS.items() if name not in {"tfJob", "paddleJob"} for row in chosen]

@@ -14,8 +14,8 @@ PIP := $(PY) -m pip --disable-pip-version-check --quiet
 # Lines stay together when targets run side by side, where make can do that (4.0).
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 JOBS := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-# Tests on the control plane wait more than they work: two of them more than there are cores.
-PLANE_JOBS := $(shell expr 2 + $(JOBS))
+# Tests on the control plane wait more than they work: three of them more than there are cores.
+PLANE_JOBS := $(shell expr 3 + $(JOBS))
 
 .PHONY: help
 help: ## Show this help

@@ -5,7 +5,7 @@ import json
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -104,7 +104,8 @@ class ApiProxy(Lifetime):
     async def _cut_watches(self, resources: tuple[str, ...]) -> int:
         hit = [watch for watch in self._watches if not resources or watch.call.resource in resources]
         for watch in hit:
-            await watch.response.write(b'{"type":"MODIFIED","object":{"kind":"')
+            with suppress(ConnectionError):  # the operator may have closed it in this very moment
+                await watch.response.write(b'{"type":"MODIFIED","object":{"kind":"')
             cut(watch.request)
         return len(hit)
 

@@ -33,8 +33,12 @@ _LONGEST_FIRST = (
     "test_aimed_kills.py",
     "test_admission.py",
     "test_api.py",
+    "test_kinds.py",
+    "test_signs_on_the_plane.py",
+    "test_first_light.py",
+    "test_observe.py",
 )
-"""Files of more than a minute: begun last, one of them would be waited for by every worker."""
+"""Files of about a minute and more: begun last, one of them would be waited for by every worker."""
 
 
 _CUT_CONNECTIONS = pytest.mark.filterwarnings(

@@ -22,7 +22,7 @@ from ebbtide.ports import OutcomeKind, StatusWrite
 pytestmark = pytest.mark.plane
 
 WORK = "work"
-KILLS = 10
+KILLS = 5
 JOBS = 2 * KILLS
 IDLE = {"afterSeconds": 8, "warnSeconds": 3, "graceSeconds": 1, "neverUsedAfterSeconds": 9}
 VALUES = {
@@ -77,7 +77,7 @@ def test_both_are_ready_and_serve_metrics_and_one_leads(pair: Replicas) -> None:
     assert lease["leaseDurationSeconds"] == QUICK_TERMS["leaseSeconds"]
 
 
-def test_the_leader_is_killed_ten_times_and_every_job_is_paused_once(pair: Replicas) -> None:
+def test_the_leader_is_killed_five_times_and_every_job_is_paused_once(pair: Replicas) -> None:
     """Work falls idle all the time, so that each kill finds warnings and pauses under way."""
     jobs = [f"job-{number:02}" for number in range(JOBS)]
     pair.installation.apply(*(training_job(name, WORK, f"busy:{5 + 3 * at} idle") for at, name in enumerate(jobs)))

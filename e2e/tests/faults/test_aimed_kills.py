@@ -155,7 +155,8 @@ def test_there_was_one_pause_with_its_original_and_it_was_told_once(
     assert tells_a_pause({"status": stories[point].told})
     assert (patch.response["spec"] | {"suspend": False}) == stories[point].began["spec"]
     said = [action for action, _ in world.events(point) if action in {"Warn", "Pause"}]
-    assert said == ["Warn", "Pause"]
+    assert said.count("Pause") == 1
+    assert said in (["Warn", "Pause"], ["Pause"]), "a kill at another's write may swallow the Event of its warning"
 
 
 @pytest.mark.parametrize("point", POINTS)

@@ -1,6 +1,6 @@
 """kill -9 at chosen writes and at random instants: each pause is one PATCH with its original, and each is undone.
 
-Acceptance test 13, ten of its random points; `python -m e2e.soak kill` fires the hundred, `test_aimed_kills.py` aims.
+Acceptance test 13: the six points of `test_aimed_kills.py` and four here; `python -m e2e.soak kill` fires a hundred.
 """
 
 import pytest
@@ -12,11 +12,11 @@ from e2e.tests.faults.conftest import World
 
 pytestmark = pytest.mark.plane
 
-KILLS = 10
+KILLS = 4
 SEED = 4
 
 
-def test_ten_kills_leave_one_pause_with_its_original_each_and_all_work_runs_again(world: World) -> None:
+def test_kills_at_any_instant_leave_one_pause_with_its_original_each_and_all_work_runs_again(world: World) -> None:
     world.operator.stop()
     with slowed(world.api) as kubeconfig:
         outcome = Campaign(world.stage, kubeconfig, print).run(shots(KILLS, SEED))

@@ -27,7 +27,6 @@ _LONGEST_FIRST = (
     "test_wake_on_the_plane.py",
     "test_fights.py",
     "test_release.py",
-    "test_hpa_to_zero.py",
     "test_metrics_adapter.py",
     "test_kueue.py",
     "test_aimed_kills.py",

@@ -14,7 +14,7 @@ from e2e.outside_metrics import outside_metrics
 from e2e.tests.test_adoption import deployment
 from e2e.tests.test_fights import ARENA, Arena, autoscaling, opened
 
-pytestmark = pytest.mark.plane
+pytestmark = [pytest.mark.plane, pytest.mark.soak]
 
 PER_POD: Final = 5
 """Of the metric that the HPA looks at."""

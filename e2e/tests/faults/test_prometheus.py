@@ -58,7 +58,13 @@ def wait_attempt(world: World) -> None:
     idle = {"Idle", "NeverUsed"}
     wait_until(lambda: world.stage.verdict(NAME)[0] in idle, f"{NAME} being idle", 60)
     wait_until(lambda: attempts(world, began), f"a try to pause {NAME}", 30)
-    assert "ebbtide_metrics_up 1.0" in world.operator.metrics()
+    wait_up(world, up=True)
+
+
+def wait_up(world: World, *, up: bool) -> None:
+    """What a tick found is shown when it is over, after what it did."""
+    line = f"ebbtide_metrics_up {up:.1f}"
+    wait_until(lambda: line in world.operator.metrics(), line, 10)
 
 
 def wait_told(world: World, spoilt: Spoilt) -> None:
@@ -67,7 +73,7 @@ def wait_told(world: World, spoilt: Spoilt) -> None:
     began = time.time()
     assert spoilt.words in world.stage.status(NAME)["verdict"]["message"]
     if spoilt.reason == "MetricsUnavailable":
-        assert "ebbtide_metrics_up 0.0" in world.operator.metrics()
+        wait_up(world, up=False)
     world.stage.wait_ticks(2)
     assert attempts(world, began) == 0, spoilt
 

@@ -111,6 +111,7 @@ def test_no_spoilt_answer_leads_to_a_pause_and_each_good_one_to_the_pause_that_i
     assert moment(idle["warnedAt"]) - emptied >= SPAN - 1.5
     stage.wait_paused(NAME)
     assert len(stage.suspensions(NAME, to=True)) == 1
+    wait_until(lambda: "Pause" in [action for action, _ in world.events(NAME)], "the Event of its pause", 10)
     said = [action for action, _ in world.events(NAME)]
     # The second warning is an Event of its own only where the first is two minutes old.
     assert said in (["Create", "Warn", "Pause"], ["Create", "Warn", "Warn", "Pause"])

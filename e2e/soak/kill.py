@@ -21,7 +21,7 @@ from e2e.operator_process import OperatorProcess
 from e2e.plane import AuditWrite, Plane
 from e2e.soak.proof import check_pause, check_resume
 from e2e.soak.shot import Shot, shots
-from e2e.soak.stage import NAMESPACE, RELEASE, Stage, moment
+from e2e.soak.stage import NAMESPACE, RELEASE, Document, Stage, moment
 from e2e.soak.trail import Trail, process_of
 
 IDLE: Final = {"afterSeconds": 12, "warnSeconds": 4, "graceSeconds": 2, "neverUsedAfterSeconds": 14}
@@ -184,7 +184,7 @@ class Campaign:
             (write for write in self._statuses(name) if "since" in (write.body["status"].get("pause") or {})), None
         )
         events = self._stage.installation.events(name, self._stage.namespace)
-        said = [moment(one["eventTime"]) for one in events if one["action"] == "Pause"]
+        said = [_said_at(one) for one in events if one["action"] == "Pause"]
         assert len(said) <= 1, f"{name}: its pause was told by {len(said)} Events"
         return Trail(
             patched=self._process(patch.at.timestamp()),
@@ -199,6 +199,11 @@ class Campaign:
 
     def _process(self, at: float) -> int:
         return process_of(at, self._starts)
+
+
+def _said_at(event: Document) -> float:
+    """When it was sent: one that another process sends later bears the time of the pause."""
+    return max(moment(event["eventTime"]), moment(event["metadata"]["creationTimestamp"]))
 
 
 @contextmanager

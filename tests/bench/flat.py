@@ -22,7 +22,7 @@ from tests.bench import report, simulate
 from tests.bench.processes import ROOT, BenchError, module
 from tests.bench.report import Section
 
-WORKLOADS: Final = 300
+WORKLOADS: Final = 60
 HOURS: Final = (6, 12, 24)
 """After six hours everything that is kept for a while is kept for as long as it ever is."""
 LIMIT_PERCENT: Final = 10.0
@@ -31,7 +31,7 @@ _ACTIVITY: Final = (
     " ".join(["95x19 40x9 70x29"] * 48),  # ups and downs
 )
 """Every second workload does one of these. No verdict changes, or the simulation would note it for its result."""
-_FRAMES: Final = 12
+_FRAMES: Final = 6
 _OURS: Final = f"{os.sep}ebbtide{os.sep}"
 _SIMULATION: Final = (f"{_OURS}sim{os.sep}", f"{_OURS}simulation.py")
 _HOUR: Final = 3600

@@ -22,8 +22,7 @@ def require(name: str, reason: str) -> NoReturn:
     """`name` is missing because of `reason`: fails the test where it is required, else skips it."""
     if is_required(name):
         pytest.fail(f"EBBTIDE_REQUIRE names {name!r}, but {reason}", pytrace=False)
-    # A new user has neither traces nor programs at first; CI requires both, so that nothing is left out there.
-    pytest.skip(f"{name}: {reason}")
+    pytest.skip(f"{name}: {reason}")  # a new user has neither traces nor programs at first; CI requires both
 
 
 def shared(*parts: str) -> Path:

@@ -8,7 +8,7 @@ from ebbtide.core.deadline import AT_RISK
 from ebbtide.core.decision import Decision, Verb, Verdict
 from ebbtide.core.idle import IDLE_VERDICTS
 from ebbtide.core.intent import Wish
-from ebbtide.core.pricing import HOW_TO_PRICE, WITHOUT_EFFECT
+from ebbtide.core.pricing import HOW_TO_END_OVERLAP, HOW_TO_PRICE, WITHOUT_EFFECT
 from ebbtide.core.reason import Reason
 from ebbtide.core.slack import outlook_of
 from ebbtide.core.workload import HourlyCost, Pod, Workload
@@ -159,7 +159,7 @@ def _priced(decision: Decision) -> Condition:
 def _unpriced(hourly: HourlyCost) -> Condition:
     if hourly.overlap:
         nodes = ", ".join(hourly.unpriced_nodes[:_SHOWN])
-        said = f"two equally specific PriceCatalog rows match {nodes}: end one with effectiveTo, or match it closer"
+        said = f"two equally specific PriceCatalog rows match {nodes}: {HOW_TO_END_OVERLAP}"
         return Condition("Priced", "False", Reason.CatalogOverlap, said)
     matched = dict(hourly.without_effect)
     bare = ", ".join([node for node in hourly.unpriced_nodes if node not in matched][:_SHOWN])

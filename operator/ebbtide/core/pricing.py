@@ -19,6 +19,7 @@ from ebbtide.core.workload import HourlyCost, Instant, Node, Pod
 ZERO = Decimal(0)
 PRICED_SPLITS = frozenset({SplitMode.GPUOnly, SplitMode.Weights})
 WITHOUT_EFFECT = "onPrem, and nodeSplit Residual and OpenCostRatio, have no effect yet"
+HOW_TO_END_OVERLAP = "end one with effectiveTo, or match it closer"
 HOW_TO_PRICE = (
     "end the onPrem row with effectiveTo and add one with nodeHourly, or set nodeSplit.mode: Weights or GPUOnly"
 )

@@ -8,7 +8,7 @@ import msgspec
 from ebbtide.cli.checks.line import Line, failed, ok, skipped
 from ebbtide.cli.remedies import remedy
 from ebbtide.cluster.client import Client
-from ebbtide.core.pricing import HOW_TO_PRICE, WITHOUT_EFFECT, PriceBook
+from ebbtide.core.pricing import HOW_TO_END_OVERLAP, HOW_TO_PRICE, WITHOUT_EFFECT, PriceBook
 from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import Catalog
 from ebbtide.core.workload import Node
@@ -74,7 +74,7 @@ def _remedies(unpriced: Sequence[str], book: PriceBook, currency: str) -> Iterat
         yield f"{_named(matched)}, but {WITHOUT_EFFECT}: {HOW_TO_PRICE}"
     twice = [name for name, rate in rates.items() if rate.reason is Reason.CatalogOverlap]
     if twice:
-        yield f"two equally specific rows match {_named(twice)}: end one with effectiveTo, or match it closer"
+        yield f"two equally specific rows match {_named(twice)}: {HOW_TO_END_OVERLAP}"
     bare = [name for name, rate in rates.items() if not rate.row_id and name not in twice]
     if bare:
         whose = "" if len(bare) == len(unpriced) else f" for {_named(bare)}"

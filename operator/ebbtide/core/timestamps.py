@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 Instant: TypeAlias = float
 """Seconds since the Unix epoch, UTC."""
-_STAMPS = 4096
+_STAMPS = 256
 """Stamps remembered: one status tells the present moment ten times, and a fleet began in a few hundred seconds."""
 
 

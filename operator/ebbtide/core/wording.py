@@ -6,7 +6,7 @@ from functools import lru_cache
 from ebbtide.core.workload import Instant
 
 DAY_SECONDS = 86_400
-_WORDS = 4096
+_WORDS = 512
 """Instants and durations remembered: those of a fleet fall into a few hundred different seconds."""
 
 

@@ -50,12 +50,12 @@ class PrometheusMetrics:
 
     @property
     def sign_queries_last_tick(self) -> int:
-        """Queries for signs beside the devices, at most two; counted apart."""
+        """Queries for signs beside the devices, at most two."""
         return self._signs.queries_last_tick
 
     @property
     def fleet_queries_last_tick(self) -> int:
-        """Queries that the last observe sent; at most six."""
+        """Queries about devices that the last observe sent; at most four."""
         return self._reader.tally.fleet_queries_last_tick
 
     async def observe(self, state: ClusterState) -> tuple[EvidenceBook, MetricsHealth]:

@@ -15,13 +15,11 @@ core.evidence knows it too."""
 PART_MARK: Final = "#"
 """The same where instances have a utilisation of their own: such a device is judged like a whole one."""
 GROUPS: Final[tuple[tuple[Signal, ...], ...]] = (
-    (Signal.Utilisation,),
-    (Signal.Engine, Signal.Launches),
-    (Signal.Tensor, Signal.Dram),
+    (Signal.Utilisation, Signal.MemoryPercent),
+    (Signal.Engine, Signal.Launches, Signal.Tensor, Signal.Dram),
     (Signal.Power, Signal.Energy),
-    (Signal.MemoryPercent,),
 )
-"""One request each, for all vendors together: with the one for presence at most six in all."""
+"""One request each, for all vendors together: with presence, and two for signs beside the devices, at most six."""
 RECENT_INTERVALS: Final = 1.5
 """Work that was begun longer ago belongs to the sample before; half an interval of jitter is normal."""
 

@@ -153,7 +153,8 @@ class FleetReader:
         """How many steps fit into one answer: devices by the nodes, by the pods or as seen last, whichever is most."""
         on_nodes = sum(node.accelerators for node in state.nodes.values())
         requested = sum(pod.accelerators for vendor in self._active for pod in vendor.roster)
-        return min(MOST_STEPS, self._points // max(on_nodes, requested, self._presence_rows, 1))
+        signals = max(len(group) for vendor in self._active for group in vendor.profile.groups)
+        return min(MOST_STEPS, self._points // (signals * max(on_nodes, requested, self._presence_rows, 1)))
 
     def _read_grid(self, ticket: Ticket, grid: Grid, now: Instant) -> None:
         settled = self._frontier.settled(grid, now)

@@ -30,7 +30,7 @@ class ReadingSettings:
     """History read after a start; longer where a policy judges longer."""
     max_look_back_seconds: float = 86400.0
     """History is never read further back than this, whatever policies ask."""
-    max_points_per_query: int = 250_000
+    max_points_per_query: int = 500_000
     """History is read in slices of so many points, about 25 bytes each on the wire."""
     targets_check_seconds: float = 600.0
     """How often the scrape interval is compared with the scrape targets."""

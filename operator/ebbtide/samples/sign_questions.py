@@ -1,8 +1,8 @@
 """What is asked about signs of life beside the devices, of which series, and for whom.
 
 At most two questions a step of a minute, and none that no policy needs: CPU and network, in one, while some policy
-counts them, requests and activity while some policy has an idle section and some work may serve. They are counted apart
-from the fleet's queries.
+counts them, requests and activity while some policy has an idle section and some work may serve. With the
+fleet's queries a tick asks six at most.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

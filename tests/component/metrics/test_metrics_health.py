@@ -103,14 +103,14 @@ async def test_a_start_reads_the_whole_look_back(scraped, world):
     assert here.book.since == health.reaches_back_to
 
 
-async def test_much_history_is_read_in_slices_of_six_queries_and_is_down_until_the_present(scraped, world, double):
-    here = world(look_back_seconds=HOUR, max_points_per_query=100)
+async def test_much_history_is_read_in_slices_of_four_queries_and_is_down_until_the_present(scraped, world, double):
+    here = world(look_back_seconds=HOUR, max_points_per_query=300)
     times = fill(scraped, NOW - HOUR, NOW)
     messages = []
     while not (health := await here.tick(0)).up:
         messages.append(health.message)
-        assert here.adapter.fleet_queries_last_tick == 6
-    assert len(messages) == 2  # 240 steps of 15 s, 100 a slice
+        assert here.adapter.fleet_queries_last_tick == 4
+    assert len(messages) == 2  # 240 steps of 15 s, 100 a slice of three signals at most
     assert all("History is still being read" in message for message in messages)
     assert set(here.book.of("Engine")) == times
 

@@ -20,7 +20,7 @@ async def test_all_seven_signals_get_the_true_time_of_their_sample(scraped, worl
         assert here.book.of(signal) == {NOW - 8.769: pytest.approx(value)}
 
 
-async def test_a_tick_sends_six_queries_whatever_the_fleet(scraped, world, double):
+async def test_a_tick_sends_four_queries_whatever_the_fleet(scraped, world, double):
     here = world(look_back_seconds=120.0)
     here.state = state(*(pod(f"train-{i}") for i in range(40)))
     for tick in range(3):
@@ -28,7 +28,7 @@ async def test_a_tick_sends_six_queries_whatever_the_fleet(scraped, world, doubl
             scraped.add(exported(f"train-{i}", f"GPU-{i}"), NOW + 30 * tick, **ALL)
         double.requests.clear()
         assert (await here.tick()).up
-        assert len(double.queries) == here.adapter.fleet_queries_last_tick == 6
+        assert len(double.queries) == here.adapter.fleet_queries_last_tick == 4
     assert len(here.book.samples) == 40 * 7
 
 

@@ -12,8 +12,8 @@ NAMES = NVIDIA.names(LabelMode.Exported)
 REQUESTS = requests_of([(NVIDIA, NAMES)])
 
 
-def test_all_signals_are_asked_for_in_five_queries_beside_the_one_for_presence():
-    assert len(REQUESTS) == 5
+def test_all_signals_are_asked_for_in_three_queries_beside_the_one_for_presence():
+    assert len(REQUESTS) == 3
     assert sorted(name for request in REQUESTS for name in request.asked) == sorted(set(Signal) - {Signal.Launches})
 
 

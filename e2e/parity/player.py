@@ -52,6 +52,8 @@ class _Run:
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     lag: float = 0.0
     """Seconds until its first pod ran: its story begins there, as in the simulator, which needs no time for that."""
+    straggled: float = 0.0
+    """Seconds from there until the last of the pods that it begins with ran."""
     verdicts: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
 
     @property
@@ -114,6 +116,7 @@ class Player:
         late = self._drive(runs)
         time.sleep(_LATE_SECONDS)
         courses = [self._course(run, log, begin) for run in runs]
+        late = max(late, *(run.straggled for run in runs))
         return courses, _stalled(late, self._it.prometheus.longest_silence(began))
 
     def _drive(self, runs: Sequence[_Run]) -> float:
@@ -147,6 +150,12 @@ class Player:
                 run = starting.pop(name)
                 run.lag = max(0.0, began - run.created.timestamp())
                 self._play_series(run)
+
+    def _note_stragglers(self, run: _Run) -> None:
+        """Work that begins seconds after the story did is idle seconds later than in the simulator."""
+        pods = self._api.items(f"/api/v1/namespaces/{run.scenario.name}/pods")
+        starts = [began for pod in pods if (began := running_since(pod)) is not None]
+        run.straggled = max(starts) - run.start.timestamp() if starts else 0.0
 
     def _clear(self, cast: Sequence[Transposed]) -> None:
         """Give their devices back."""
@@ -188,8 +197,10 @@ class Player:
             self._page.play(series, values, run.start.timestamp())
 
     def _turns(self, run: _Run) -> list[_Turn]:
-        """Every event, and a last look at the verdicts."""
+        """Every event, a look at who has started, and a last one at the verdicts."""
         turns = [_Turn(run, it.at, _bound(self._happen, run, it)) for it in run.scenario.happenings]
+        if run.starts_by_itself:
+            turns.append(_Turn(run, _STARTING_SECONDS, _bound(self._note_stragglers, run)))
         return [*turns, _Turn(run, run.scenario.seconds, _bound(self._look, run))]
 
     def _happen(self, run: _Run, happening: Happening) -> None:

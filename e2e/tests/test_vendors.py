@@ -55,12 +55,12 @@ async def test_each_page_leads_to_its_verdict(prometheus: str, case: Case) -> No
     assert metrics.fleet_queries_last_tick <= 6
 
 
-async def test_a_mixed_fleet_is_read_in_six_queries(prometheus: str) -> None:
+async def test_a_mixed_fleet_is_read_in_four_queries(prometheus: str) -> None:
     metrics = metrics_at(prometheus, mixed="True")
     book, health = await metrics.observe(cluster(MIXED))
     await metrics.close()
     assert health.up, health.message
-    assert metrics.fleet_queries_last_tick == 6
+    assert metrics.fleet_queries_last_tick == 4
     for case in MIXED:
         found = verdict(case, book, health, INTERVAL)
         assert found[:2] == (case.verdict, case.reason), (case.name, found)

@@ -185,9 +185,9 @@ class TrainingJob(Resource):
             lambda it: it.spec.workers == 1 or bool(re.match("[a-z]", it.metadata.name)),
         ),
         Rule(
-            "!has(self.spec.pauseDuring) || self.spec.pauseDuring.kind != 'TrainingJob' || "
+            "!has(self.spec.pauseDuring) || !(self.spec.pauseDuring.kind in ['TrainingJob', 'Job']) || "
             "self.spec.pauseDuring.name != self.metadata.name",
-            "pauseDuring names this TrainingJob itself: name another object",
+            "pauseDuring names this TrainingJob itself, or its Job: name another object",
             ".spec.pauseDuring",
             lambda it: not _names_itself(it),
         ),
@@ -201,4 +201,5 @@ class TrainingJob(Resource):
 
 def _names_itself(job: TrainingJob) -> bool:
     during = job.spec.pause_during
-    return during is not None and (during.kind, during.name) == (WorkloadKind.TrainingJob, job.metadata.name)
+    own = {WorkloadKind.TrainingJob, WorkloadKind.Job}
+    return during is not None and during.kind in own and during.name == job.metadata.name

@@ -124,7 +124,8 @@ class Gatherer:
 
     def _old(self, workload: Workload) -> str:
         """Why what is known of its kind, or of its place in a queue, is too old."""
-        by_queue = self._unfresh_kinds.get(QUEUE_KIND, "") if workload.itself is not None else ""
+        leans = workload.itself is not None or workload.pause_during is not None  # what it waits for may be in a queue
+        by_queue = self._unfresh_kinds.get(QUEUE_KIND, "") if leans else ""
         return self._unfresh_kinds.get(workload.key.kind, "") or by_queue
 
     def _gang(self, facts: Facts, floor: Instant | None) -> Gang:

@@ -72,26 +72,42 @@ class Lives:
         return next(filter(None, runs), "")
 
     def _of_training_job(self, found: Workload | None) -> str:
-        """One whose Job is not created yet is about to run."""
+        """One whose Job is not created yet is about to run, unless somebody or something holds it back."""
         if found is None or found.intent.suspend or found.invalid is not None:
             return ""
         if any(it.type == "Succeeded" and it.status in _ENDED for it in found.memory.conditions):
             return ""
         job = self._jobs.named(found.key.namespace, found.key.name)
-        return self._of(job.target) if job is not None else _RUNS
+        if job is not None:
+            return self._of(job.target)
+        return "" if self._is_held_back(found) else _RUNS
+
+    def _is_held_back(self, found: Workload) -> bool:
+        """A human, a refused template or a name that is taken, or what it waits for itself."""
+        refused = any(it.type == "Accepted" and it.status == "False" for it in found.memory.conditions)
+        waits = found.pause_during is not None and bool(self._told(found)[0])
+        return found.intent.override == "Paused" or refused or waits
 
     def _leads_back(self, workload: Workload) -> bool:
         """Work that waits for each other would stop and start each other for ever."""
-        seen, at = {workload.uid}, workload
-        while at.pause_during is not None and at.pause_during[0] == TRAINING_JOBS.kind:
-            found = self._find(self._training_jobs, workload.key.namespace, at.pause_during[1])
-            if found is None:
-                return False
-            if found.uid in seen:
+        seen: set[str] = set()
+        at: Workload | None = workload
+        while at is not None:
+            if at.uid in seen:
                 return True
-            seen.add(found.uid)
-            at = found
+            seen.add(at.uid)
+            at = self._named_work(at)
         return False
+
+    def _named_work(self, workload: Workload) -> Workload | None:
+        """The TrainingJob that it names, by its own name or by its Job's, which is the same."""
+        if workload.pause_during is None or workload.pause_during[0] not in {TRAINING_JOBS.kind, JOBS.kind}:
+            return None
+        kind, name = workload.pause_during
+        found = self._find(self._training_jobs, workload.key.namespace, name)
+        job = self._jobs.named(workload.key.namespace, name) if kind == JOBS.kind else None
+        is_its_own = found is not None and (job is None or job.controller_uid == found.uid)
+        return found if is_its_own else None
 
     @staticmethod
     def _find(store: Store[Workload], namespace: str, name: str) -> Workload | None:

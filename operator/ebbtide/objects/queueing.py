@@ -151,6 +151,7 @@ def queued(workload: Workload, entry: Entry) -> Workload:
         failed=own.failed,
         finished=own.finished,
         finished_at=own.finished_at,
+        wanted=own.wanted,
     )
     if lever.restore is None and own.restore is not None:
         return workload  # paused by its own lever before it was queued: that is put back first

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from math import inf
 
-from ebbtide.core.workload import Intent, Workload, WorkloadKey
+from ebbtide.core.workload import Intent, Target, Workload, WorkloadKey
 
 
 class Scaling:
@@ -49,12 +50,18 @@ def whole(scaled_object: Workload, target: Workload) -> Workload:
         queue=scaled_object.queue or target.queue,
         intent=_both(scaled_object.intent, target.intent),
         scaled=target.target,
+        target=_wanting(scaled_object.target, target.target),
     )
 
 
+def _wanting(lever: Target | None, scaled: Target | None) -> Target | None:
+    """The lever with how many pods there should be, which what it scales tells."""
+    return replace(lever, wanted=scaled.wanted) if lever is not None and scaled is not None else lever
+
+
 def _both(first: Intent, second: Intent) -> Intent:
-    """Of two words the first; of two vetoes the stronger."""
-    spoken = first if first.override else second
+    """Of two words the one that lasts longer, or else a stop, or else the first; of two vetoes the stronger."""
+    spoken = max((first, second), key=_lasting)
     return Intent(
         suspend=first.suspend or second.suspend,
         override=spoken.override,
@@ -65,6 +72,12 @@ def _both(first: Intent, second: Intent) -> Intent:
         policy_name=first.policy_name or second.policy_name,
         invalid=(*first.invalid, *second.invalid),
     )
+
+
+def _lasting(intent: Intent) -> tuple[bool, float, bool]:
+    """An override whose time is over stays on its object: it must not hide what was said later, on the other."""
+    end = inf if intent.override_until is None else intent.override_until
+    return bool(intent.override), end, intent.override == "Paused"
 
 
 def _is_paused(seed: Workload) -> bool:

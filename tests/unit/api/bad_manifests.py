@@ -342,7 +342,12 @@ def _bad_training_jobs() -> list[BadManifest]:
         BadManifest(
             "pause-during-itself",
             training_job(pauseDuring={"kind": "TrainingJob", "name": "resnet"}),
-            "pauseDuring names this TrainingJob itself",
+            "pauseDuring names this TrainingJob itself, or its Job: name another object",
+        ),
+        BadManifest(
+            "pause-during-its-own-job",
+            training_job(pauseDuring={"kind": "Job", "name": "resnet"}),
+            "pauseDuring names this TrainingJob itself, or its Job: name another object",
         ),
         BadManifest("resize", training_job(resize="Yes"), "spec.resize"),
         BadManifest("restart-scope", training_job(restartScope="Node"), "spec.restartScope"),

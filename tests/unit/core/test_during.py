@@ -43,6 +43,12 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Reason, list[str]]] = {
     "it has ended": ({**OVER, "target": DURING}, {}, Reason.PausedDuring, ["Resume"]),
     "nothing is named any more": ({"target": DURING}, {}, Reason.PausedDuring, ["Resume"]),
     "no policy ends it": ({**LIVES, "target": DURING}, {"policies": []}, Reason.PausedDuring, []),
+    "its end needs to know what waits in queues": (
+        {**OVER, "target": DURING},
+        {"unfresh_kinds": {QUEUE_KIND: "old"}},
+        Reason.PausedDuring,
+        [],
+    ),
     "its end needs fresh stores": ({**OVER, "target": DURING}, {"unfresh": "old"}, Reason.PausedDuring, []),
     "its begin too": (LIVES, {"unfresh": "old"}, Reason.StaleMetrics, []),
     "resumeAfterSeconds is not for it": (

@@ -425,6 +425,30 @@ def test_a_word_about_what_is_scaled_counts(cluster: Cluster) -> None:
     assert cluster.inventory.workload(found.uid) == found, "asked again before a write, it is the same word"
 
 
+PAUSED, RUNNING = ({"ebbtide.dev/override": word} for word in ("Paused", "Running"))
+EARLIER, LATER = ({"ebbtide.dev/override-until": f"2026-11-{day}T00:00:00Z"} for day in (10, 30))
+WORDS: dict[str, tuple[dict[str, str], dict[str, str], tuple[str, bool]]] = {
+    "a start that is over, then a stop": ({**RUNNING, **EARLIER}, PAUSED, ("Paused", False)),
+    "a start that is over, then another": ({**RUNNING, **EARLIER}, {**RUNNING, **LATER}, ("Running", True)),
+    "a stop that is over, then a start": ({**PAUSED, **EARLIER}, RUNNING, ("Running", False)),
+    "a start without end, then a stop": (RUNNING, PAUSED, ("Paused", False)),
+    "the same": (PAUSED, PAUSED, ("Paused", False)),
+    "one alone": ({}, {**RUNNING, **EARLIER}, ("Running", True)),
+}
+
+
+@pytest.mark.parametrize(("first", "second", "want"), WORDS.values(), ids=WORDS)
+def test_of_words_on_both_the_one_that_lasts_counts(
+    cluster: Cluster, first: dict[str, str], second: dict[str, str], want: tuple[str, bool]
+) -> None:
+    """Nobody takes an override away when its time is over: it must not hide what was said later on the other object."""
+    for mine, other in ((first, second), (second, first)):
+        cluster.put("ScaledObject", "scaler", annotations=mine)
+        cluster.put("Deployment", "work", annotations=other)
+        found = cluster.only().intent
+        assert (found.override, found.override_until is not None) == want
+
+
 def test_what_we_scaled_to_zero_ourselves_is_told_of_until_it_is_given_back(cluster: Cluster) -> None:
     document = paused(stored(BY_KIND["Deployment"]), "Deployment")
     cluster.inventory.deployments.put(*decode_deployment(json.dumps(document).encode()))

@@ -26,13 +26,16 @@ def meta(name: str, namespace: str = "ns", **more: Any) -> dict[str, Any]:
 class Shelf(Inventory):
     """An inventory that is filled with manifests."""
 
-    def train(self, name: str, kind: str = "", waits_for: str = "", status: Any = None, **spec: Any) -> None:
+    def train(
+        self, name: str, kind: str = "", waits_for: str = "", status: Any = None, annotations: Any = None, **spec: Any
+    ) -> None:
         during = {"pauseDuring": {"kind": kind, "name": waits_for}} if kind else {}
-        document = {"metadata": meta(name), "spec": {"template": TEMPLATE, **during, **spec}, "status": status or {}}
+        document = {"metadata": meta(name, annotations=annotations or {}), "spec": {"template": TEMPLATE, **during, **spec}, "status": status or {}}
         self.training_jobs.put(*decode_training_job(json.dumps(document).encode()))
 
     def job(self, name: str, namespace: str = "ns", owner: str = "", status: Any = None, **spec: Any) -> None:
-        owners = [{"kind": owner, "name": name.rpartition("-")[0], "uid": "uid-owner", "controller": True}]
+        uid = f"uid-{namespace}-{name}" if owner == "TrainingJob" else "uid-owner"
+        owners = [{"kind": owner, "name": name.rpartition("-")[0], "uid": uid, "controller": True}]
         metadata = meta(f"{name}", namespace, ownerReferences=owners if owner else [])
         metadata["uid"] = f"uid-job-{namespace}-{name}"
         document = {"metadata": metadata, "spec": {"template": TEMPLATE, **spec}, "status": status or {}}
@@ -165,6 +168,47 @@ def test_work_that_waits_for_each_other_waits_for_nobody(length: int) -> None:
         seen = shelf.seen(name)
         assert not seen.during
         assert "waits for this work in turn" in seen.during_unusable
+
+
+def test_the_job_of_a_training_is_the_training() -> None:
+    """Two that name each other's Jobs would stop and start each other for ever; and one that names its own, itself."""
+    shelf = Shelf()
+    shelf.train("t", "Job", "t")
+    assert shelf.seen().invalid is not None
+    assert shelf.seen().pause_during is None
+    shelf.train("a", "Job", "b")
+    shelf.train("b", "Job", "a")
+    for name in ("a", "b"):
+        shelf.job(name, owner="TrainingJob")
+        assert "waits for this work in turn" in shelf.seen(name).during_unusable
+        assert not shelf.seen(name).during
+
+
+def test_a_strangers_job_of_a_trainings_name_is_a_job() -> None:
+    shelf = Shelf()
+    shelf.train("t", "Job", "b")
+    shelf.train("b", "TrainingJob", "t")
+    shelf.job("b")
+    assert shelf.seen("t").during == "Job b runs"
+
+
+HELD_BACK: dict[str, dict[str, Any]] = {
+    "a human": {"annotations": {"ebbtide.dev/override": "Paused"}},
+    "its template": {"status": {"conditions": [{"type": "Accepted", "status": "False", "reason": "TemplateRejected",
+                                                "lastTransitionTime": AT}]}},
+    "what it waits for": {"kind": "Job", "waits_for": "evaluate"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("held", HELD_BACK.values(), ids=HELD_BACK)
+def test_a_training_job_that_gets_no_job_does_not_live(held: dict[str, Any]) -> None:
+    shelf = Shelf()
+    shelf.job("evaluate")
+    shelf.train("t", "TrainingJob", "other")
+    shelf.train("other")
+    assert shelf.seen().during == "TrainingJob other runs"
+    shelf.train("other", **held)
+    assert not shelf.seen().during
 
 
 def test_a_kind_that_is_not_watched_is_said() -> None:

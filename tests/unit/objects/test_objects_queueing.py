@@ -137,6 +137,14 @@ class TestDecisions:
         paused = decide(in_queue(), idle_for=1300, policies=[POLICY])
         assert "Warn" in verbs(paused)
 
+    def test_one_whose_pods_were_not_all_created_is_not_idle(self) -> None:
+        """A quota refuses some of a gang that Kueue has admitted; the others wait for them."""
+        whole, part = (queued(replace(foreign_job(job("train", wanted=n)), queue="research"), entry()) for n in (1, 4))
+        assert decide(whole, idle_for=1300, policies=[POLICY]).judgement.verdict == "Idle"
+        found = decide(part, idle_for=1300, policies=[POLICY])
+        assert (found.judgement.verdict, verbs(found)) == ("Starting", [])
+        assert "1 of its 4 pods exist" in found.judgement.message
+
     def test_a_human_stops_it(self) -> None:
         found = decide(in_queue(intent=Intent(override="Paused")))
         assert (found.deciding, verbs(found)[:1]) == (Reason.PausedByUser, ["Pause"])

@@ -9,7 +9,7 @@ from ebbtide.core.idle_rule import IdleRule
 from ebbtide.core.reason import Reason
 from ebbtide.core.series import NEVER
 from ebbtide.core.sign import Doubt, Sign
-from ebbtide.core.signs import LATEST, LONGEST_HOLE, Line, Reading, Signs
+from ebbtide.core.signs import LATEST, LONGEST_HOLE, Reading, Signs, Use
 from ebbtide.core.wording import clock, duration, percent
 from ebbtide.core.workload import Instant, WorkloadKey
 
@@ -26,7 +26,7 @@ class Guard:
     """What is read, for people."""
     limit: Callable[[IdleRule], int]
     """Work is what is strictly above; 0: it does not count."""
-    lines: Callable[[Signs], Mapping[WorkloadKey, Line]]
+    lines: Callable[[Signs], Mapping[WorkloadKey, Use]]
     read: Callable[[Signs], Reading | None]
     shown: Callable[[float], str]
     """A value with its unit."""
@@ -90,21 +90,29 @@ def _doubt(guard: Guard, tally: Tally) -> Doubt | None:
     if not covers(read, signs, tally.edge, gang.now):
         end = clock(min(read.end, gang.now), gang.now)
         return Doubt(Reason.MetricsUnavailable, f"{guard.name} use is still being read: up to {end}")
-    line = guard.lines(signs).get(key)
-    if line is None:
+    use = guard.lines(signs).get(key)
+    if use is None:
         return None
-    start = max(tally.edge, tally.rested_at)
-    return None if line.last <= start else _broken(guard, line, start, signs.step, gang.now)
+    return _ended(guard, use, gang, signs.step) or _torn(guard, use, tally, signs.step)
 
 
-def _broken(guard: Guard, line: Line, start: Instant, step: float, now: Instant) -> Doubt | None:
-    if now - line.last > LATEST * step:
-        return Doubt(Reason.StaleMetrics, f"its {guard.name} series ended at {clock(line.last, now)}")
-    hole = line.hole_after(start)
-    if hole > LONGEST_HOLE * step:
-        said = f"its {guard.name} series have a hole of {duration(hole)} in the span"
-        return Doubt(Reason.InsufficientCoverage, said)
+def _ended(guard: Guard, use: Use, gang: Gang, step: float) -> Doubt | None:
+    """A pod was measured since it was Ready, and is not any more: what it does now nobody knows."""
+    for pod in gang.lineup.everyone:
+        last, ready = use.pods.get(pod.name), pod.ready_since
+        if last is not None and ready is not None and last > ready and gang.now - last > LATEST * step:
+            said = f"the {guard.name} series of pod {pod.name} ended at {clock(last, gang.now)}"
+            return Doubt(Reason.StaleMetrics, f"{said} ({guard.setting} 0 turns it off)")
     return None
+
+
+def _torn(guard: Guard, use: Use, tally: Tally, step: float) -> Doubt | None:
+    start, there = max(tally.edge, tally.rested_at), {pod.name for pod in tally.gang.lineup.everyone}
+    holes = [after - before for pod, (before, after) in use.holes.items() if after > start and pod in there]
+    hole = max([use.hole_after(start), *holes])
+    if hole <= LONGEST_HOLE * step:
+        return None
+    return Doubt(Reason.InsufficientCoverage, f"its {guard.name} series have a hole of {duration(hole)} in the span")
 
 
 def covers(read: Reading, signs: Signs, edge: Instant, now: Instant) -> bool:
@@ -134,7 +142,10 @@ def use_sentence(guard: Guard, gang: Gang, span: float) -> str:
 
 
 def _why_none(guard: Guard, gang: Gang) -> str:
-    pods = gang.lineup.everyone
+    pods, signs = gang.lineup.everyone, gang.book.signs
+    use = guard.lines(signs).get(gang.key) if signs is not None and gang.key is not None else None
+    if use is not None:
+        return f"its {guard.name} series ended at {clock(use.last, gang.now)}"
     if guard is NETWORK and pods and all(pod.host_network for pod in pods):
         return "its pods have the network of their node (hostNetwork), where all traffic counts"
     return f"no {guard.name} series of its pods ({guard.series})"

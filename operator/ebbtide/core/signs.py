@@ -5,12 +5,14 @@ never measured says nothing, and `explain` says that it was not.
 """
 
 from array import array
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from types import MappingProxyType
+from typing import Final, NamedTuple, TypeVar
 
 from ebbtide.core import series
 from ebbtide.core.series import NEVER, Gaps, Stairs
-from ebbtide.core.workload import Instant, WorkloadKey
+from ebbtide.core.workload import Instant, Pod, WorkloadKey
 
 LATEST: Final = 4
 """Steps that the newest sign may be old: signs are read a step at a time, and shown a scrape later."""
@@ -94,6 +96,49 @@ class Line:
             del self.stairs[series.climbed(self.stairs, 0, len(self.stairs), value) :]
 
 
+class Spell(NamedTuple):
+    """One stretch of samples of a pod."""
+
+    pod: str
+    first: Instant
+    last: Instant
+    hole: tuple[Instant, Instant] | None
+    """The newest pair of samples more than LONGEST_HOLE steps apart."""
+
+
+class Use(Line):
+    """The use of a gang: the samples of its busiest pod, and by pod how far it was measured.
+
+    Else a pod that is not measured any more would hide behind the others.
+    """
+
+    __slots__ = ("holes", "pods")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pods: dict[str, Instant] = {}
+        """Newest sample."""
+        self.holes: dict[str, tuple[Instant, Instant]] = {}
+        """The newest hole of those that had one."""
+
+    def measured(self, spell: Spell, step: float) -> None:
+        """More of one pod."""
+        before = self.pods.get(spell.pod)
+        if before is not None and spell.first - before > LONGEST_HOLE * step:
+            self.holes[spell.pod] = before, spell.first
+        if spell.hole is not None:
+            self.holes[spell.pod] = spell.hole
+        if before is None or spell.last > before:
+            self.pods[spell.pod] = spell.last
+
+    def keep(self, before: Instant, names: Collection[str]) -> None:
+        """As `forget`; pods that are there stay known to have been measured, however long ago."""
+        self.forget(before)
+        self.holes = {pod: hole for pod, hole in self.holes.items() if hole[1] > before}
+        if any(at < before for at in self.pods.values()):
+            self.pods = {pod: at for pod, at in self.pods.items() if at >= before or pod in names}
+
+
 @dataclass(slots=True)
 class Reading:
     """Which stretch of time was read of one sign."""
@@ -108,10 +153,10 @@ class Signs:
 
     step: float = 60.0
     """Seconds from one sign to the next."""
-    cpu: dict[WorkloadKey, Line] = field(default_factory=dict)
+    cpu: dict[WorkloadKey, Use] = field(default_factory=dict)
     """Percent of its request that the busiest pod of a workload uses."""
     cpu_read: Reading | None = None
-    network: dict[WorkloadKey, Line] = field(default_factory=dict)
+    network: dict[WorkloadKey, Use] = field(default_factory=dict)
     """Megabytes a second that the busiest pod of a workload receives and sends."""
     network_read: Reading | None = None
     of_pods: dict[tuple[str, str], Line] = field(default_factory=dict)
@@ -127,10 +172,10 @@ class Signs:
     problems: dict[WorkloadKey, str] = field(default_factory=dict)
     """Why the series that a workload names are not asked for."""
 
-    def forget(self, before: Instant) -> None:
-        """Drop what has ended before, and what no window that starts then needs."""
-        _forget(self.cpu, before)
-        _forget(self.network, before)
+    def forget(self, before: Instant, pods: Mapping[WorkloadKey, Sequence[Pod]] = MappingProxyType({})) -> None:
+        """Drop what has ended before, and what no window that starts then needs; of `pods` that they were measured."""
+        _forget_use(self.cpu, before, pods)
+        _forget_use(self.network, before, pods)
         _forget(self.of_pods, before)
         _forget(self.of_workloads, before)
         self.told = {pod: at for pod, at in self.told.items() if at >= before}
@@ -138,6 +183,15 @@ class Signs:
 
 
 K = TypeVar("K")
+
+
+def _forget_use(lines: dict[WorkloadKey, Use], before: Instant, pods: Mapping[WorkloadKey, Sequence[Pod]]) -> None:
+    for key, line in list(lines.items()):
+        there = pods.get(key, ())
+        if line.last < before and not there:
+            del lines[key]
+        else:
+            line.keep(before, {pod.name for pod in there})
 
 
 def _forget(lines: dict[K, Line], before: Instant) -> None:

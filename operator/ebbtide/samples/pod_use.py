@@ -1,9 +1,12 @@
 """CPU and network use of pods, folded to what the idle verdict looks at: one value by workload and step."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from math import inf
 from typing import Final, TypeAlias
 
+from ebbtide.core.signs import LONGEST_HOLE, Spell
 from ebbtide.core.snapshot import ClusterState
 from ebbtide.core.workload import Instant, Pod, WorkloadKey
 from ebbtide.samples.answer import Answer
@@ -16,8 +19,21 @@ _LEAST_CPU: Final = 1.0
 _TENTH: Final = 100_000
 """Bytes in a tenth of a megabyte."""
 
-Folds: TypeAlias = dict[str, dict[WorkloadKey, dict[Instant, float]]]
-"""By mark (CPU, NETWORK), workload and step the value of the busiest pod."""
+Steps: TypeAlias = dict[Instant, float]
+"""By step the value of the busiest pod."""
+
+
+@dataclass(slots=True)
+class Fold:
+    """What one answer says about one workload."""
+
+    steps: Steps = field(default_factory=dict)
+    spells: list[Spell] = field(default_factory=list)
+    """Of each of its pods."""
+
+
+Folds: TypeAlias = dict[str, dict[WorkloadKey, Fold]]
+"""By mark (CPU, NETWORK) and workload."""
 
 
 def folded(answer: Answer, grid: Grid, state: ClusterState) -> Folds:
@@ -37,14 +53,21 @@ def folded(answer: Answer, grid: Grid, state: ClusterState) -> Folds:
             continue
         key, pod = owner
         size = (pod.cpu or _LEAST_CPU) if lines is found[CPU] else 0.0
-        steps = lines.setdefault(key, {})
+        fold, own = lines.setdefault(key, Fold()), {}
         for number, value in row.values:
             if 0 <= value < inf:
-                use = float(-(-100 * value // size)) if size else _megabytes(value)
-                at = times[number]
-                if use > steps.get(at, -1.0):
-                    steps[at] = use
+                own[times[number]] = float(-(-100 * value // size)) if size else _megabytes(value)
+        for at, use in own.items():
+            if use > fold.steps.get(at, -1.0):
+                fold.steps[at] = use
+        if own:
+            fold.spells.append(_spell(pod.name, sorted(own), grid.step))
     return found
+
+
+def _spell(pod: str, times: Sequence[Instant], step: float) -> Spell:
+    torn = [(one, other) for one, other in pairwise(times) if other - one > LONGEST_HOLE * step]
+    return Spell(pod, times[0], times[-1], torn[-1] if torn else None)
 
 
 def _owners(state: ClusterState) -> Mapping[str, Mapping[str, tuple[WorkloadKey, Pod]]]:

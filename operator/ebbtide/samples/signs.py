@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final
 
-from ebbtide.core.signs import Line, Reading, Signs
+from ebbtide.core.signs import Line, Reading, Signs, Use
 from ebbtide.core.snapshot import ClusterState
 from ebbtide.core.workload import Instant, WorkloadKey
 from ebbtide.samples.answer import Answer, MetricsError, Series
@@ -62,7 +62,7 @@ class SignReader:
         wants = self._wanted(state)
         back = look_back(self._settings, state.policies)
         with ticket.held():
-            self._prepare(wants, now, back)
+            self._prepare(wants, state, now, back)
         if wants.use:
             self._read_use(ticket, wants, state, now, back)
         if wants.requests:
@@ -83,7 +83,7 @@ class SignReader:
             self._wants, self._seen = wants_of(state, self._allowed), seen
         return self._wants
 
-    def _prepare(self, wants: Wants, now: Instant, back: float) -> None:
+    def _prepare(self, wants: Wants, state: ClusterState, now: Instant, back: float) -> None:
         book = self.book
         book.problems = dict(wants.problems)
         if book.calls:
@@ -95,7 +95,7 @@ class SignReader:
             book.requests_read = None
         if now - self._forgotten_at >= _FORGET_SECONDS:
             before = now - back - _FORGET_SECONDS
-            book.forget(before)
+            book.forget(before, state.pods)
             self._counters = {name: at for name, at in self._counters.items() if at >= before}
             self._forgotten_at = now
 
@@ -124,10 +124,12 @@ class SignReader:
 
     def _take_use(self, folds: Folds) -> None:
         for lines, found in ((self.book.cpu, folds[CPU]), (self.book.network, folds[NETWORK])):
-            for key, steps in found.items():
-                line = lines.setdefault(key, Line())
-                for at in sorted(steps):
-                    line.take(at, steps[at], self._step)
+            for key, fold in found.items():
+                use = lines.setdefault(key, Use())
+                for at in sorted(fold.steps):
+                    use.take(at, fold.steps[at], self._step)
+                for spell in fold.spells:
+                    use.measured(spell, self._step)
 
     def _read_requests(self, ticket: Ticket, wants: Wants, now: Instant, back: float) -> None:
         book = self.book

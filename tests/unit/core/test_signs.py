@@ -111,6 +111,46 @@ def test_series_that_ended_or_have_a_hole_are_doubt(sign):
         assert world.says() == want
 
 
+@pytest.mark.parametrize("guard", [CPU, NETWORK], ids=["cpu", "network"])
+def test_work_whose_series_ended_while_it_was_busy_is_never_idle(guard):
+    """It is Active for the span, and in doubt from then on: what it does now nobody knows."""
+    rule = IdleRule(900, 300, 0, 900)
+    world, sign = Signed(rule), guard.name.lower()
+    getattr(world, sign)(*[99.0] * 20)
+    found = [world.judge(minute) for minute in range(20, 61)]
+    assert {it.verdict for it in found} == {"Active", "Unknown"}
+    assert found[-1].reason == "StaleMetrics"
+    said = f"{guard.name} series of pod w-0 ended at"
+    assert said in found[-1].message
+    assert guard.setting in found[-1].message
+    assert "series ended at" in use_sentence(guard, world.gang(), 900)
+    world.signs.forget(at(60), {KEY: world.pods})
+    assert world.says() == "Unknown StaleMetrics", "not forgotten while it runs"
+    world.signs.forget(at(60))
+    assert world.says() == "Idle", "of pods that are gone"
+
+
+@pytest.mark.parametrize("sign", ["cpu", "network"])
+def test_a_pod_whose_series_ended_does_not_hide_behind_the_others(sign):
+    """A launcher at work is not measured any more, while a worker's series go on."""
+    world = Signed().pod("launcher", accelerators=0)
+    getattr(world, sign)(*values(0.5))
+    getattr(world, sign)(*[0.5] * 20, pod="launcher")
+    assert world.says() == "Unknown StaleMetrics"
+    getattr(world, sign)(*values(0.5), pod="launcher")
+    assert world.says() == "Idle"
+    getattr(world, sign)(*values(0.5, *((minute, None) for minute in range(40, 46))), pod="launcher")
+    assert world.says() == "Unknown InsufficientCoverage"
+
+
+@pytest.mark.parametrize("sign", ["cpu", "network"])
+def test_what_ended_before_the_pod_was_ready_is_none_of_its_use(sign):
+    world = Signed()
+    getattr(world, sign)(*[99.0] * 10)
+    world.pods[0] = replace(world.pods[0], ready_since=at(12))
+    assert world.says() == "Idle"
+
+
 @pytest.mark.parametrize("sign", ["cpu", "network"])
 def test_history_that_is_not_read_yet_is_doubt(sign):
     world = Signed()

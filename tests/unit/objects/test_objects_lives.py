@@ -30,7 +30,11 @@ class Shelf(Inventory):
         self, name: str, kind: str = "", waits_for: str = "", status: Any = None, annotations: Any = None, **spec: Any
     ) -> None:
         during = {"pauseDuring": {"kind": kind, "name": waits_for}} if kind else {}
-        document = {"metadata": meta(name, annotations=annotations or {}), "spec": {"template": TEMPLATE, **during, **spec}, "status": status or {}}
+        document = {
+            "metadata": meta(name, annotations=annotations or {}),
+            "spec": {"template": TEMPLATE, **during, **spec},
+            "status": status or {},
+        }
         self.training_jobs.put(*decode_training_job(json.dumps(document).encode()))
 
     def job(self, name: str, namespace: str = "ns", owner: str = "", status: Any = None, **spec: Any) -> None:

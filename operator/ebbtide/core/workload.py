@@ -11,6 +11,7 @@ from ebbtide.core.target import Restore, RestoreField, Target
 from ebbtide.core.timestamps import Instant
 
 __all__ = [
+    "CLAIMS",
     "OWN_WORKLOADS",
     "QUEUE_KIND",
     "Accrued",
@@ -39,6 +40,8 @@ __all__ = [
 
 OWN_WORKLOADS: Final = frozenset({"TrainingJob", "InferenceServer"})
 """Kinds of work that are ours: they carry their own status."""
+CLAIMS: Final = "spec.resourceClaims"
+"""In the place of an accelerator resource: devices are claimed through DRA, and nobody says here which or how many."""
 QUEUE_KIND: Final = "KueueWorkload"
 """No kind of work: what carries the lever of work that runs through Kueue."""
 
@@ -102,9 +105,9 @@ class Pod:
     ended_at: Instant | None
     deleting: bool
     accelerators: int
-    """Devices requested by all containers; 0 for a pod without accelerator."""
+    """Devices requested by all containers; 0 for a pod without accelerator. What it claims through DRA is not in it."""
     accelerator_resource: str
-    """Extended resource name, such as nvidia.com/gpu; empty when accelerators is 0."""
+    """Extended resource name, such as nvidia.com/gpu; CLAIMS where it claims any device; else empty."""
     cpu: float
     """Cores requested by all containers, for the CPU part of the price."""
     memory_bytes: int
@@ -193,6 +196,7 @@ class Workload:
     accelerators: int
     """Devices the whole gang requests."""
     accelerator_resource: str
+    """As of a pod; CLAIMS where some of its pods claim devices."""
     checkpoint: Checkpoint
     intent: Intent
     target: Target | None
@@ -217,6 +221,8 @@ class Workload:
     """UID of the controller, where that is neither of a kind of ours nor a CronJob."""
     controller_kind: str = ""
     """Kind of that controller as policies name it; empty where it is of none of the supported kinds."""
+    served: str = ""
+    """Of what a Knative Revision controls: the InferenceService for which KServe had the Revision made."""
     scales: WorkloadKey | None = None
     """A ScaledObject: what it scales, and so stands for."""
     scaled: Target | None = None
@@ -245,6 +251,11 @@ class Workload:
     """The sentence that says that this object lives; empty: it does not."""
     during_unusable: str = ""
     """Why `pause_during` cannot be followed; empty where it can, or is not given."""
+
+    @property
+    def accelerated(self) -> bool:
+        """It holds accelerators when it runs, or claims devices, which are taken for some."""
+        return self.accelerators > 0 or self.accelerator_resource == CLAIMS
 
     @property
     def in_hands_of_queue(self) -> bool:

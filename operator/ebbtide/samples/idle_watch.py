@@ -162,7 +162,7 @@ def _seen(gang: Watched, book: EvidenceBook, begin: Instant, end: Instant) -> Se
         return Seen.Away
     if any(begin < at <= end for at in gang.busy):
         return Seen.Busy
-    if lineup.waiting or lineup.failing:
+    if lineup.waiting or lineup.failing or lineup.claims:
         return Seen.Broken
     return _covered(lineup, book, begin, end)
 

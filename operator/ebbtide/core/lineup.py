@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ebbtide.core.series import NEVER
-from ebbtide.core.workload import CLAIMS, Instant, Pod
+from ebbtide.core.workload import Instant, Pod
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Lineup:
     def of(cls, pods: Iterable[Pod]) -> "Lineup":
         """The lineup of pods of one workload that have not ended; those without accelerator are left out."""
         whole = tuple(pods)
-        holders = tuple(pod for pod in whole if pod.accelerators or pod.accelerator_resource == CLAIMS)
+        holders = tuple(pod for pod in whole if pod.accelerators or pod.claims)
         holders = whole if len(holders) == len(whole) else holders
         sound = tuple(pod for pod in holders if pod.failing is None)
         running = tuple(pod for pod in sound if pod.ready_since is not None)
@@ -45,5 +45,5 @@ class Lineup:
             last_ready=max((pod.ready_since for pod in running if pod.ready_since is not None), default=NEVER),
             bound=any(pod.node for pod in holders),
             everyone=whole,
-            claims=any(pod.accelerator_resource == CLAIMS for pod in holders),
+            claims=any(pod.claims for pod in holders),
         )

@@ -11,6 +11,7 @@ from ebbtide.core.target import Restore, RestoreField, Target
 from ebbtide.core.timestamps import Instant
 
 __all__ = [
+    "BESIDE",
     "CLAIMS",
     "OWN_WORKLOADS",
     "QUEUE_KIND",
@@ -41,7 +42,8 @@ __all__ = [
 OWN_WORKLOADS: Final = frozenset({"TrainingJob", "InferenceServer"})
 """Kinds of work that are ours: they carry their own status."""
 CLAIMS: Final = "spec.resourceClaims"
-"""In the place of an accelerator resource: devices are claimed through DRA, and nobody says here which or how many."""
+"""In the place of an accelerator resource, or after one and BESIDE: devices are claimed, whatever they are."""
+BESIDE: Final = "+"
 QUEUE_KIND: Final = "KueueWorkload"
 """No kind of work: what carries the lever of work that runs through Kueue."""
 
@@ -107,7 +109,7 @@ class Pod:
     accelerators: int
     """Devices requested by all containers; 0 for a pod without accelerator. What it claims through DRA is not in it."""
     accelerator_resource: str
-    """Extended resource name, such as nvidia.com/gpu; CLAIMS where it claims any device; else empty."""
+    """Extended resource name, such as nvidia.com/gpu; CLAIMS where it claims devices, alone or BESIDE it; or empty."""
     cpu: float
     """Cores requested by all containers, for the CPU part of the price."""
     memory_bytes: int
@@ -123,6 +125,11 @@ class Pod:
     """The workload that it is itself, where it holds accelerators and is bare or of an unknown controller."""
     host_network: bool = False
     """It has the network of its node: what its series count is the traffic of all that runs there."""
+
+    @property
+    def claims(self) -> bool:
+        """It claims devices through DRA."""
+        return self.accelerator_resource.endswith(CLAIMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +203,7 @@ class Workload:
     accelerators: int
     """Devices the whole gang requests."""
     accelerator_resource: str
-    """As of a pod; CLAIMS where some of its pods claim devices."""
+    """As of a pod, that with most devices; CLAIMS where its pods do no more than claim them."""
     checkpoint: Checkpoint
     intent: Intent
     target: Target | None
@@ -255,7 +262,7 @@ class Workload:
     @property
     def accelerated(self) -> bool:
         """It holds accelerators when it runs, or claims devices, which are taken for some."""
-        return self.accelerators > 0 or self.accelerator_resource == CLAIMS
+        return self.accelerators > 0 or self.accelerator_resource.endswith(CLAIMS)
 
     @property
     def in_hands_of_queue(self) -> bool:

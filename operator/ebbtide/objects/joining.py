@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ebbtide.core.reason import Reason
-from ebbtide.core.workload import CLAIMS, Pod, Workload
+from ebbtide.core.workload import Pod, Workload
 from ebbtide.objects.family import Family
 from ebbtide.objects.scaling import Scaling, whole
 from ebbtide.objects.views_adopted import Record
@@ -84,8 +84,7 @@ def _asked_by(pods: tuple[Pod, ...]) -> tuple[int, str] | None:
     asking = [pod for pod in pods if pod.accelerator_resource and pod.ended_at is None]
     if not asking:
         return None
-    claims = any(pod.accelerator_resource == CLAIMS for pod in asking)
-    return sum(pod.accelerators for pod in asking), CLAIMS if claims else asking[0].accelerator_resource
+    return sum(pod.accelerators for pod in asking), max(asking, key=lambda pod: pod.accelerators).accelerator_resource
 
 
 def _held_before(seed: Workload, record: Record | None) -> int:

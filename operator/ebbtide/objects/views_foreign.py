@@ -11,7 +11,7 @@ import msgspec
 from ebbtide.api import labels as keys
 from ebbtide.core.original import remembered
 from ebbtide.core.reason import Reason
-from ebbtide.core.workload import CLAIMS, Instant, Intent, KindClass, Memory, Target, Workload, WorkloadKey
+from ebbtide.core.workload import Instant, Intent, KindClass, Memory, Target, Workload, WorkloadKey
 from ebbtide.objects.levers.kinds import kind_of
 from ebbtide.objects.quantity import Asked, Container, asked
 from ebbtide.objects.store import Store
@@ -77,7 +77,7 @@ def _summed(wanted: Sequence[tuple[int, Asked]]) -> Asked:
     largest = max(wanted, key=lambda it: it[0] * it[1].accelerators, default=(0, _NOTHING))[1]
     return Asked(
         sum(count * wants.accelerators for count, wants in wanted),
-        CLAIMS if any(wants.accelerator_resource == CLAIMS for _, wants in wanted) else largest.accelerator_resource,
+        largest.accelerator_resource or next(filter(None, (wants.accelerator_resource for _, wants in wanted)), ""),
         sum(count * wants.cpu for count, wants in wanted),
         sum(count * wants.memory_bytes for count, wants in wanted),
     )

@@ -7,7 +7,7 @@ from ebbtide.core.decision import Verdict
 from ebbtide.core.idle_rule import IdleRule
 from ebbtide.core.reason import Reason
 from ebbtide.core.verdict import CHECKS, judge
-from ebbtide.core.workload import CLAIMS
+from ebbtide.core.workload import BESIDE, CLAIMS
 from tests.unit.core.verdict_world import MINUTE, RULE, START, World, healthy, upto
 
 NEVER_USED = IdleRule(after_seconds=2400, warn_seconds=600, grace_seconds=0, never_used_after_seconds=4800)
@@ -33,16 +33,18 @@ def test_pods_without_accelerator_are_ignored():
 
 SPIN = {"util": 100.0, "engine": 1.0, "tensor": 0.0, "dram": 0.01, "watts": 120.0}
 CLAIMING = {"devices": 0, "accelerator_resource": CLAIMS}
+BOTH = {"accelerator_resource": f"nvidia.com/gpu{BESIDE}{CLAIMS}"}
 
 
 @pytest.mark.parametrize(
     ("name", "world", "want"),
     [
         ("all that it has", World().pod(**CLAIMING), "Unknown MetricsMissing"),
-        ("beside an idle device", World().pod(accelerator_resource=CLAIMS).device(), "Unknown MetricsMissing"),
+        ("beside an idle device", World().pod(**BOTH).device(), "Unknown MetricsMissing"),
         ("one pod of an idle gang", World().pod().device().pod("w-1", **CLAIMING), "Unknown MetricsMissing"),
         ("beside a hung device", World().pod().device(**SPIN).pod("w-1", **CLAIMING), "Unknown MetricsMissing"),
         ("beside a busy device", World().pod().device(util=90.0).pod("w-1", **CLAIMING), "Active GPUActive"),
+        ("with a device of its own at work", World().pod(**BOTH).device(util=90.0), "Active GPUActive"),
         ("not bound yet", World().pod(node="", ready=None, **CLAIMING), "NotApplicable Unschedulable"),
         ("not Ready yet", World().pod(ready=None, **CLAIMING), "Starting InGracePeriod"),
     ],

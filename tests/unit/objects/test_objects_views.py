@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ebbtide.core.reason import Reason
-from ebbtide.core.workload import CLAIMS, Attribution, Checkpoint, Memory, Pod, Workload
+from ebbtide.core.workload import BESIDE, CLAIMS, Attribution, Checkpoint, Memory, Pod, Workload
 from ebbtide.objects.quantity import Container, Resources, asked, quantity
 from ebbtide.objects.views_job import JobStore, decode_job
 from ebbtide.objects.views_node import decode_namespace, decode_node
@@ -99,7 +99,7 @@ CLAIMING = {**CLAIM, "containers": [{"name": "c", "resources": {"claims": [{"nam
     ("name", "spec", "want"),
     [
         ("all through DRA", CLAIMING, (0, CLAIMS)),
-        ("a claim beside requested devices", CLAIM, (2, CLAIMS)),
+        ("a claim beside requested devices", CLAIM, (2, f"nvidia.com/gpu{BESIDE}{CLAIMS}")),
         ("an empty list", {"resourceClaims": []}, (2, "nvidia.com/gpu")),
     ],
 )
@@ -400,7 +400,7 @@ def test_a_training_job_is_read_without_keeping_its_template() -> None:
     assert not seen.deleting
 
 
-@pytest.mark.parametrize(("more", "want"), [(CLAIM, (8, CLAIMS)), (CLAIMING, (0, CLAIMS))])
+@pytest.mark.parametrize(("more", "want"), [(CLAIM, (8, f"nvidia.com/gpu{BESIDE}{CLAIMS}")), (CLAIMING, (0, CLAIMS))])
 def test_a_training_job_whose_template_claims_devices_says_so(more: Any, want: tuple[int, str]) -> None:
     seen = training_job({"template": {"spec": {**POD, **more}}})
     assert (seen.accelerators, seen.accelerator_resource, seen.accelerated) == (*want, True)

@@ -78,7 +78,7 @@ def controller_manager(layout: Layout, extra: Sequence[str] = ()) -> list[str]:
     ]
 
 
-def scheduler(layout: Layout) -> list[str]:
+def scheduler(layout: Layout, extra: Sequence[str] = ()) -> list[str]:
     """50 binds a second at the default rate, about 270 with these."""
     return [
         layout.program("kube-scheduler"),
@@ -86,6 +86,7 @@ def scheduler(layout: Layout) -> list[str]:
         "--kube-api-qps=1000",
         "--kube-api-burst=2000",
         *_serving(layout, layout.ports.scheduler),
+        *extra,
     ]
 
 

@@ -30,9 +30,9 @@ _CREATING_THREADS = 12
 class Plane(Lifetime):
     """A real control plane on 127.0.0.1 whose files all lie in `workdir`; use it as a context manager.
 
-    `api_server_args` are appended to the API server's command line (`--emulated-version=1.35`), `feature_gates`
-    (`HPAScaleToZero=true`) are for API server and controllers. `binaries` is the folder of the programs, by default
-    what `make binaries` built.
+    `api_server_args` are appended to the API server's command line, `feature_gates` (`HPAScaleToZero=true`) are for API
+    server and controllers. With `emulated_version` (`1.33`) these and the scheduler behave as that release: its APIs
+    and its features. `binaries` is the folder of the programs, by default what `make binaries` built.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Plane(Lifetime):
         *,
         api_server_args: Sequence[str] = (),
         feature_gates: Sequence[str] = (),
+        emulated_version: str = "",
         binaries: Path | None = None,
     ) -> None:
         found = binaries or binaries_dir()
@@ -54,7 +55,8 @@ class Plane(Lifetime):
         self._exporter: Exporter | None = None
         self._prometheus: Prometheus | None = None
         self._gates = tuple(f"--feature-gates={gate}" for gate in feature_gates)
-        self._api_server_args = (*api_server_args, *self._gates)
+        self._emulated = (f"--emulated-version={emulated_version}",) if emulated_version else ()
+        self._api_server_args = (*api_server_args, *self._gates, *self._emulated)
         self.started_seconds = 0.0
 
     # -- life ---------------------------------------------------------------------------------------------------
@@ -78,8 +80,8 @@ class Plane(Lifetime):
         # It drains for up to a minute while clients watch; what it answered is in etcd and in the audit log already.
         api_server.stop_seconds = 2.0
         self.wait_ready("kube-apiserver")
-        self.run("kube-controller-manager", commands.controller_manager(layout, self._gates))
-        self.run("kube-scheduler", commands.scheduler(layout))
+        self.run("kube-controller-manager", commands.controller_manager(layout, (*self._gates, *self._emulated)))
+        self.run("kube-scheduler", commands.scheduler(layout, self._emulated))
         self.run("kwok", commands.kwok(layout))
         for name in ("kube-controller-manager", "kube-scheduler", "kwok"):
             self.wait_ready(name)

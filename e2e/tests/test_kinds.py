@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
+from uuid import uuid4
 
 import pytest
 import yaml
@@ -30,7 +31,7 @@ from ebbtide.cluster.client import connect
 from ebbtide.cluster.stores import Stores
 from ebbtide.core.decision import Action, Verb
 from ebbtide.core.reason import Reason
-from ebbtide.core.workload import Attribution, Workload
+from ebbtide.core.workload import CLAIMS, Attribution, Workload
 from ebbtide.objects.adapter import KubernetesCluster
 from ebbtide.objects.executor import Executor
 from ebbtide.objects.levers.kinds import BY_NAME, LEVERS
@@ -296,6 +297,40 @@ async def test_its_pods_are_found_through_the_whole_chain(
             await eventually(lambda: len(ours.pods(namespace, sample.kind)) == count, "through the chain")
             found = {it.key.kind for it in ours.stores.state().workloads if it.key.namespace == namespace}
             assert found == {sample.kind}, "one workload, whatever lies between"
+
+
+async def test_pods_of_a_knative_revision_are_the_inference_service_s(
+    operator: Path, kinds: Plane, namespace: str
+) -> None:
+    """KServe in Knative mode; the Revision is no more than the name of an owner here, as Knative is not installed."""
+    person = Person(kinds, namespace, BY_KIND["InferenceService"])
+    person.apply(person.sample.manifest())
+    revision = {"apiVersion": "serving.knative.dev/v1", "kind": "Revision", "name": "work-1", "uid": str(uuid4())}
+    marks = {"ownerReferences": [{**revision, "controller": True}]}
+    labels = {"serving.kserve.io/inferenceservice": "work"}
+    async with adapter(operator) as ours:
+        person.apply(BY_KIND["Deployment"].manifest("work-1-deployment", labels=labels, **marks))
+        await eventually(lambda: len(ours.pods(namespace, "InferenceService")) == 3, "its pods")
+        found = [it for it in ours.stores.state().workloads if it.key.namespace == namespace]
+        assert [(it.key.kind, it.unsupported) for it in found] == [("InferenceService", "")]
+
+
+async def test_what_claims_devices_through_dra_is_known_to_need_some(
+    operator: Path, kinds: Plane, namespace: str
+) -> None:
+    """No driver runs here, so its pod waits for its claim; what it asks for is what any such pod asks for."""
+    asks = {"containers": [{"name": "main", "image": "x:1", "resources": {"claims": [{"name": "gpu"}]}}]}
+    claim = {"resourceClaims": [{"name": "gpu", "resourceClaimTemplateName": "one-gpu"}], "restartPolicy": "Never"}
+    body = {"template": {"spec": {**asks, **claim}}}
+    made = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "work"}, "spec": body}
+    Person(kinds, namespace, BY_KIND["Job"]).apply(made)
+    async with adapter(operator) as ours:
+        await eventually(lambda: len(ours.pods(namespace, "Job")) == 1, "its pod")
+        found = ours.find(namespace, "Job")
+        assert found is not None
+        [pod] = ours.stores.state().pods[found.key]
+        assert (found.accelerators, found.accelerated) == (0, True)
+        assert (pod.accelerators, pod.accelerator_resource) == (0, CLAIMS)
 
 
 async def test_when_a_notebook_was_used_is_heard_as_its_controller_writes_it(

@@ -1,4 +1,4 @@
-"""docs/idle.md says what proves each acceptance test: what it names is there, and bears the number."""
+"""docs/idle.md says what proves each acceptance test and each decision case: it is there, and bears the number."""
 
 import re
 from collections.abc import Iterator
@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "idle.md").read_text(encoding="utf-8").split("## Acceptance tests", 1)[1]
+WHOLE, PAGE = (ROOT / "docs" / "idle.md").read_text(encoding="utf-8").split("## Acceptance tests", 1)
+CASES = WHOLE.split("## The fourteen decision cases", 1)[1]
 SCENARIOS = ROOT / "examples" / "scenarios"
+HAZARDS = SCENARIOS / "hazards"
 NUMBERS = (*range(1, 21), 24, 25, 26, 28, 29)
 """Of those that are not here, 21 and 22 are about off-peak hours, 23 about sizes, 27 and 30 about recordings."""
 ROW = re.compile(r"^\| (?P<numbers>\d+(?:, \d+)*) \| (?P<about>[^|]+) \| (?P<where>[^|]+) \|$", re.MULTILINE)
+CASE_ROW = re.compile(r"^\| (?P<case>\d+) \| .* \| `(?P<file>[\w-]+\.yaml)` \|$", re.MULTILINE)
+CASE = re.compile(r"\bcases? (\d+(?:(?:, | and )\d+(?!\.?\d))*)(?!\d)", re.IGNORECASE)
 NAMED = re.compile(r"`([\w./-]+\.(?:py|yaml)|[\w/-]+/[\w/-]+|[\w-]+-…)`")
 BORNE = re.compile(r"acceptance(?:_| tests? )(\d+(?:(?:, | and )\d+)*)(?!\d)", re.IGNORECASE)
 
@@ -54,6 +58,18 @@ def test_what_the_page_names_is_there(number: int) -> None:
 def test_something_that_the_page_names_bears_the_number(number: int) -> None:
     proofs = {file for name in NAMED.findall(rows()[number]) for file in files(name)}
     assert [file.name for file in proofs if number in borne(file)], f"acceptance test {number}: {sorted(proofs)}"
+
+
+def cases(file: Path) -> set[int]:
+    """Decision cases that a scenario says in its first line it shows."""
+    first = file.read_text(encoding="utf-8").split("\n", 1)[0]
+    return {number for found in CASE.findall(first) for number in map(int, re.findall(r"\d+", found))}
+
+
+def test_each_decision_case_stands_on_the_page_with_a_scenario_that_bears_its_number() -> None:
+    told = {int(row["case"]): HAZARDS / row["file"] for row in CASE_ROW.finditer(CASES)}
+    assert tuple(told) == tuple(range(1, 15))
+    assert {case: file.name for case, file in told.items() if case not in cases(file)} == {}
 
 
 @pytest.mark.parametrize(

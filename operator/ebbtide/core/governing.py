@@ -113,7 +113,7 @@ def _first(policies: Iterable[Policy], workload: Workload, place: Namespace) -> 
 def _selects(spec: CostPolicySpec, workload: Workload, place: Namespace) -> bool:
     if spec.kinds and workload.key.kind not in {str(kind) for kind in spec.kinds}:
         return False
-    if str(spec.include) == "Accelerated" and workload.accelerators == 0:
+    if str(spec.include) == "Accelerated" and not workload.accelerated:
         return False
     return _reaches(spec, place) and spec.selector.matches(dict(workload.labels))
 

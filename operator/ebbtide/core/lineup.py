@@ -12,7 +12,7 @@ class Lineup:
     """A function of the pods alone, so that a fleet is sorted when it changes and not at every tick."""
 
     pods: tuple[Pod, ...]
-    """Those that request devices."""
+    """Those that request or claim devices."""
     running: tuple[Pod, ...]
     """Ready and not failing. The very same tuple where that is all of them, as in most of a fleet."""
     waiting: tuple[Pod, ...]
@@ -25,12 +25,14 @@ class Lineup:
     """Some pod is bound to a node."""
     everyone: tuple[Pod, ...] = ()
     """Those without devices too, such as launchers."""
+    claims: bool = False
+    """Some pod claims devices through DRA: which they are, and what they do, is not known."""
 
     @classmethod
     def of(cls, pods: Iterable[Pod]) -> "Lineup":
         """The lineup of pods of one workload that have not ended; those without accelerator are left out."""
         whole = tuple(pods)
-        holders = tuple(pod for pod in whole if pod.accelerators)
+        holders = tuple(pod for pod in whole if pod.accelerators or pod.claims)
         holders = whole if len(holders) == len(whole) else holders
         sound = tuple(pod for pod in holders if pod.failing is None)
         running = tuple(pod for pod in sound if pod.ready_since is not None)
@@ -43,4 +45,5 @@ class Lineup:
             last_ready=max((pod.ready_since for pod in running if pod.ready_since is not None), default=NEVER),
             bound=any(pod.node for pod in holders),
             everyone=whole,
+            claims=any(pod.claims for pod in holders),
         )

@@ -29,6 +29,7 @@ from ebbtide.core.verdict_describe import described
 from ebbtide.core.verdict_unknown import (
     attribution_untrusted,
     bad_values,
+    claims_devices,
     clock_too_young,
     frozen_metrics,
     insufficient_coverage,
@@ -51,6 +52,7 @@ OPENING: Final[tuple[Check, ...]] = (
     active,  # Active: any device of the gang protects all
     failing,  # Failing
     starting,  # Starting: not Ready, or in grace
+    claims_devices,  # Unknown: devices that nobody judges, before what the others show
     all_stalled,  # Stalled, where no other device is left to be Unknown
     active_beside,  # Active: CPU, network, requests, a notebook's word
     metrics_unavailable,  # Unknown from here on
@@ -76,7 +78,7 @@ CLOSING: Final[tuple[Check, ...]] = (
 )
 CHECKS: Final = (*OPENING, *DOUBTS, *CLOSING)
 """The chain in order; what passes all of it is Idle or NeverUsed."""
-OF_THE_GANG: Final = frozenset({active_beside, use_in_doubt, metrics_missing, pod_identity})
+OF_THE_GANG: Final = frozenset({active_beside, claims_devices, use_in_doubt, metrics_missing, pod_identity})
 """What says nothing about one device."""
 
 

@@ -5,6 +5,7 @@ Devices with a busy sample in the window are left out: they are Stalled (an acti
 
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from typing import Final
 
 from ebbtide.core.decision import Verdict
 from ebbtide.core.device_window import (
@@ -22,6 +23,8 @@ from ebbtide.core.reason import Reason
 from ebbtide.core.signal import Signal
 from ebbtide.core.verdict_case import Case, Check, Hit
 from ebbtide.core.wording import clock, count, duration, joined, percent
+
+CLAIMED: Final = "its pods claim devices through DRA (spec.resourceClaims): those are not judged yet"
 
 
 def _hit(reason: Reason, message: str) -> Hit:
@@ -41,6 +44,13 @@ def _any_device(reason: Reason, finding: Callable[[Window], str], *, name: str) 
     check.__name__ = check.__qualname__ = name
     check.__doc__ = finding.__doc__
     return check
+
+
+def claims_devices(case: Case) -> Hit | None:
+    """Some pod claims devices through DRA: what those do is not known, so what others do proves nothing."""
+    if not case.tally.gang.lineup.claims:
+        return None
+    return _hit(Reason.MetricsMissing, CLAIMED)
 
 
 def metrics_unavailable(case: Case) -> Hit | None:

@@ -11,6 +11,8 @@ from ebbtide.core.target import Restore, RestoreField, Target
 from ebbtide.core.timestamps import Instant
 
 __all__ = [
+    "BESIDE",
+    "CLAIMS",
     "OWN_WORKLOADS",
     "QUEUE_KIND",
     "Accrued",
@@ -39,6 +41,9 @@ __all__ = [
 
 OWN_WORKLOADS: Final = frozenset({"TrainingJob", "InferenceServer"})
 """Kinds of work that are ours: they carry their own status."""
+CLAIMS: Final = "spec.resourceClaims"
+"""In the place of an accelerator resource, or after one and BESIDE: devices are claimed, whatever they are."""
+BESIDE: Final = "+"
 QUEUE_KIND: Final = "KueueWorkload"
 """No kind of work: what carries the lever of work that runs through Kueue."""
 
@@ -102,9 +107,9 @@ class Pod:
     ended_at: Instant | None
     deleting: bool
     accelerators: int
-    """Devices requested by all containers; 0 for a pod without accelerator."""
+    """Devices requested by all containers; 0 for a pod without accelerator. What it claims through DRA is not in it."""
     accelerator_resource: str
-    """Extended resource name, such as nvidia.com/gpu; empty when accelerators is 0."""
+    """Extended resource name, such as nvidia.com/gpu; CLAIMS where it claims devices, alone or BESIDE it; or empty."""
     cpu: float
     """Cores requested by all containers, for the CPU part of the price."""
     memory_bytes: int
@@ -120,6 +125,11 @@ class Pod:
     """The workload that it is itself, where it holds accelerators and is bare or of an unknown controller."""
     host_network: bool = False
     """It has the network of its node: what its series count is the traffic of all that runs there."""
+
+    @property
+    def claims(self) -> bool:
+        """It claims devices through DRA."""
+        return self.accelerator_resource.endswith(CLAIMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +203,7 @@ class Workload:
     accelerators: int
     """Devices the whole gang requests."""
     accelerator_resource: str
+    """As of a pod, that with most devices; CLAIMS where its pods do no more than claim them."""
     checkpoint: Checkpoint
     intent: Intent
     target: Target | None
@@ -217,6 +228,8 @@ class Workload:
     """UID of the controller, where that is neither of a kind of ours nor a CronJob."""
     controller_kind: str = ""
     """Kind of that controller as policies name it; empty where it is of none of the supported kinds."""
+    served: str = ""
+    """Of what a Knative Revision controls: the InferenceService for which KServe had the Revision made."""
     scales: WorkloadKey | None = None
     """A ScaledObject: what it scales, and so stands for."""
     scaled: Target | None = None
@@ -245,6 +258,11 @@ class Workload:
     """The sentence that says that this object lives; empty: it does not."""
     during_unusable: str = ""
     """Why `pause_during` cannot be followed; empty where it can, or is not given."""
+
+    @property
+    def accelerated(self) -> bool:
+        """It holds accelerators when it runs, or claims devices, which are taken for some."""
+        return self.accelerators > 0 or self.accelerator_resource.endswith(CLAIMS)
 
     @property
     def in_hands_of_queue(self) -> bool:

@@ -1,6 +1,6 @@
 """Who belongs to whom at one instant: owner chains down to the pods and up to the top, without asking anybody."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ebbtide.core.workload import Pod, Workload
 from ebbtide.objects.views_deployment import ReplicaSetStore
@@ -19,8 +19,12 @@ class Family:
         pods: PodStore,
         replica_sets: ReplicaSetStore,
         known: Callable[[str], Workload | None],
+        between: Mapping[str, str],
     ) -> None:
-        """`parts`: objects that a controller has. `known`: an object of a supported kind by its UID."""
+        """`parts`: objects that a controller has. `known`: an object of a supported kind by its UID.
+
+        `between`: owners that nobody watches, each with what is above it, by UID.
+        """
         self._pods, self._replica_sets, self._known = pods, replica_sets, known
         self._above: dict[str, str] = {}
         self._below: dict[str, list[str]] = {}
@@ -28,6 +32,9 @@ class Family:
         for one in parts:
             self._above[one.uid] = one.controller_uid
             self._below.setdefault(one.controller_uid, []).append(one.uid)
+        for uid, above in between.items():
+            self._above[uid] = above
+            self._below.setdefault(above, []).append(uid)
 
     def top(self, controller_uid: str) -> Workload | None:
         """The topmost of that object and its owners that is of a supported kind and there; None: none of them is."""

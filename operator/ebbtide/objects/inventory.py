@@ -12,6 +12,7 @@ from ebbtide.core.snapshot import Catalog, ClusterState, Policy
 from ebbtide.core.workload import Breaker, Instant, Namespace, Node, Pod, Workload
 from ebbtide.objects.family import Family
 from ebbtide.objects.joining import Variants, as_part, of_kind, unread, whose
+from ebbtide.objects.levers.inference_service import INFERENCE_SERVICE
 from ebbtide.objects.levers.kueue_workload import KUEUE_WORKLOAD
 from ebbtide.objects.levers.scaled_object import SCALED_OBJECT
 from ebbtide.objects.lives import Lives
@@ -155,7 +156,7 @@ class Inventory:
         """
         seeds = list(self._seeds())
         parts = [seed for seed in seeds if seed.controller_uid]
-        family = Family(parts, self.pods, self.replica_sets, self._seed)
+        family = Family(parts, self.pods, self.replica_sets, self._seed, self._revisions(parts))
         scaling = Scaling(self._scaled_objects(), seeds)
         for seed, record, pods in chain(
             self._candidates(seeds, family, scaling), self._pods_alone(family, scaling), self._pods_unread(family)
@@ -208,7 +209,7 @@ class Inventory:
 
     def _of_unread(self, pod: Pod) -> Workload | None:
         why = self.denied.get(pod.owner_kind)
-        if not why or not pod.accelerators:
+        if not why or not pod.accelerator_resource:
             return None
         return self._variants.kept("pod", pod, why, partial(of_unread, pod, why))
 
@@ -227,6 +228,16 @@ class Inventory:
     def _scaled_objects(self) -> Iterable[Workload]:
         store = self.kinds.get(SCALED_OBJECT.name)
         return store.values() if store is not None else ()
+
+    def _revisions(self, parts: Iterable[Workload]) -> Mapping[str, str]:
+        """Knative's Revisions, which are not watched, with the InferenceServices above them, both by UID."""
+        served = [part for part in parts if part.served]
+        store = self.kinds.get(INFERENCE_SERVICE.name) if served else None
+        if store is None:
+            return {}
+        named = {(one.key.namespace, one.key.name): one.uid for one in store.values()}
+        above = ((part.controller_uid, named.get((part.key.namespace, part.served))) for part in served)
+        return {revision: uid for revision, uid in above if uid is not None}
 
     def _with_target(self, scaled_object: Workload) -> Workload:
         target = Scaling([scaled_object], self._seeds()).target(scaled_object.uid)

@@ -67,10 +67,10 @@ def of_kind(
         seed = variants.kept("scaled", scaled_object, target, lambda: whole(scaled_object, target))
     else:
         pods = family.pods_below(seed.uid)
-    if seed.accelerators:
+    if seed.accelerated:
         return seed, pods
     count, resource = _asked_by(pods) or (_held_before(seed, record), "")
-    if not count:
+    if not (count or resource):
         return seed, pods
     bare = seed
     return variants.kept("asked", seed, (count, resource), lambda: _asking(bare, count, resource, pods)), pods
@@ -81,8 +81,10 @@ def _asking(seed: Workload, count: int, resource: str, pods: tuple[Pod, ...]) ->
 
 
 def _asked_by(pods: tuple[Pod, ...]) -> tuple[int, str] | None:
-    asking = [pod for pod in pods if pod.accelerators and pod.ended_at is None]
-    return (sum(pod.accelerators for pod in asking), asking[0].accelerator_resource) if asking else None
+    asking = [pod for pod in pods if pod.accelerator_resource and pod.ended_at is None]
+    if not asking:
+        return None
+    return sum(pod.accelerators for pod in asking), max(asking, key=lambda pod: pod.accelerators).accelerator_resource
 
 
 def _held_before(seed: Workload, record: Record | None) -> int:

@@ -1,13 +1,15 @@
 """Kubernetes quantities and what a pod asks for."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 import msgspec
+
+from ebbtide.core.workload import BESIDE, CLAIMS
 
 _SUFFIXES: Final = {
     "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
@@ -120,26 +122,36 @@ class Asked:
 
     accelerators: int
     accelerator_resource: str
-    """The resource with most devices when there are several; empty without any. The one of PARTS that is requested
-    beside WHOLE: such devices are shared, and others report on them."""
+    """The resource with most devices when there are several; empty without any; CLAIMS as of a pod. The one of PARTS
+    that is requested beside WHOLE: such devices are shared, and others report on them."""
     cpu: float
     memory_bytes: int
 
 
-def asked(containers: Iterable[Container], init_containers: Iterable[Container] = ()) -> Asked:
-    """As the scheduler counts: containers and sidecars together, or the largest init step if that is more."""
+def asked(
+    containers: Iterable[Container], init_containers: Iterable[Container] = (), claims: Sequence[object] | None = None
+) -> Asked:
+    """As the scheduler counts: containers and sidecars together, or the largest init step if that is more.
+
+    `claims`: spec.resourceClaims. They are noted in the resource, as CLAIMS: nothing says which are accelerators.
+    """
     main, init = list(containers), list(init_containers)
     every = {name for one in (*main, *init) if one.resources for name in _names(one.resources)}
     devices = {name: int(_effective(main, init, name)) for name in every if is_accelerator(name)}
     largest = max(sorted(devices), key=lambda name: devices[name], default="")
     if largest == WHOLE:
         largest = next((name for name in PARTS if name in every), largest)
+    requested = largest if any(devices.values()) else ""
     return _shared(
         sum(devices.values()),
-        largest if any(devices.values()) else "",
+        _with_claims(requested) if claims else requested,
         _effective(main, init, "cpu"),
         int(_effective(main, init, "memory")),
     )
+
+
+def _with_claims(requested: str) -> str:
+    return f"{requested}{BESIDE}{CLAIMS}" if requested else CLAIMS
 
 
 _shared: Final = lru_cache(maxsize=4096)(Asked)

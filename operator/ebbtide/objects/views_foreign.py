@@ -23,6 +23,8 @@ from ebbtide.objects.views_restore import may_carry
 from ebbtide.objects.views_words import words
 
 _HASH_LENGTH: Final = 8
+KNATIVE: Final = "serving.knative.dev/"
+SERVED_LABEL: Final = "serving.kserve.io/inferenceservice"
 DEFAULT_GRACE_SECONDS: Final = 30
 """terminationGracePeriodSeconds of a pod that says nothing (Kubernetes)."""
 _NOTHING: Final = Asked(0, "", 0.0, 0)
@@ -38,6 +40,7 @@ class _PodSpec(msgspec.Struct, rename="camel", gc=False):
     init_containers: list[Container] | None = None
     volumes: list[_Volume] | None = None
     termination_grace_period_seconds: int | None = None
+    resource_claims: list[Any] | None = None
 
 
 class Template(msgspec.Struct, gc=False):
@@ -47,7 +50,9 @@ class Template(msgspec.Struct, gc=False):
 
     def wants(self) -> Asked:
         """What one pod asks for."""
-        return asked(self.spec.containers or (), self.spec.init_containers or ()) if self.spec else _NOTHING
+        if self.spec is None:
+            return _NOTHING
+        return asked(self.spec.containers or (), self.spec.init_containers or (), self.spec.resource_claims)
 
     def stop_grace_seconds(self) -> int:
         """From SIGTERM to the end of a pod."""
@@ -72,7 +77,7 @@ def _summed(wanted: Sequence[tuple[int, Asked]]) -> Asked:
     largest = max(wanted, key=lambda it: it[0] * it[1].accelerators, default=(0, _NOTHING))[1]
     return Asked(
         sum(count * wants.accelerators for count, wants in wanted),
-        largest.accelerator_resource,
+        largest.accelerator_resource or next(filter(None, (wants.accelerator_resource for _, wants in wanted)), ""),
         sum(count * wants.cpu for count, wants in wanted),
         sum(count * wants.memory_bytes for count, wants in wanted),
     )
@@ -128,6 +133,7 @@ def foreign(meta: ObjectMeta, target: Target, shape: Shape, kind: str = "") -> W
         unsupported_reason=shape.unsupported_reason,
         controller_uid=sys.intern(controller.uid) if controller else "",
         controller_kind=_known_kind(controller) if controller else "",
+        served=_served(meta, controller),
         scales=shape.scales,
         scratch=shape.scratch and not said.checkpoint_said,
         checkpointed_at=time_in(meta.annotations, keys.CHECKPOINTED_AT)[0],
@@ -171,7 +177,7 @@ def is_candidate(seed: Workload) -> bool:
     marked = target is not None and (
         target.restore is not None or target.held or bool(target.restore_unreadable or target.restore_misplaced)
     )
-    return seed.accelerators > 0 or marked or seed.intent != _NO_INTENT
+    return seed.accelerated or marked or seed.intent != _NO_INTENT
 
 
 def is_news(before: Workload | None, now: Workload | None) -> bool:
@@ -196,6 +202,13 @@ def _unsupported(owner: Owner | None) -> str:
         return ""
     why = "which is not there" if _known_kind(owner) else "which Ebbtide does not know how to pause"
     return f"controlled by {owner.kind} {owner.name}, {why}: reported only"
+
+
+def _served(meta: ObjectMeta, controller: Owner | None) -> str:
+    """Knative copies the labels of a Revision to its Deployment, and KServe puts this one on all that it has made."""
+    if controller is None or controller.kind != "Revision" or not controller.api_version.startswith(KNATIVE):
+        return ""
+    return (meta.labels or {}).get(SERVED_LABEL, "")
 
 
 def _known_kind(owner: Owner) -> str:

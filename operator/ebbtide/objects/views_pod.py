@@ -69,6 +69,7 @@ class _Spec(msgspec.Struct, rename="camel", gc=False):
     init_containers: list[Container] | None = None
     node_name: str | None = None
     host_network: bool | None = None
+    resource_claims: list[msgspec.Raw] | None = None
 
 
 class _Status(msgspec.Struct, rename="camel", gc=False):
@@ -92,12 +93,13 @@ def decode_pod(raw: Json) -> tuple[str, Pod]:
     """One pod."""
     seen = _DECODER.decode(raw)
     meta, spec, status = seen.metadata, seen.spec, seen.status or _Status()
-    wants = asked(spec.containers or (), spec.init_containers or ())
+    wants = asked(spec.containers or (), spec.init_containers or (), spec.resource_claims)
     controller = meta.controller
     scheduled = find(status.conditions, "PodScheduled")
     created_at = meta.created_at
     ended_at = _ended_at(meta, status)
     owner_kind = _known_kind(controller.api_version, controller.kind) if controller else ""
+    is_apart = bool(wants.accelerator_resource) and not owner_kind
     return meta.uid, Pod(
         uid=meta.uid,
         namespace=sys.intern(meta.namespace),
@@ -119,7 +121,7 @@ def decode_pod(raw: Json) -> tuple[str, Pod]:
         checkpointed_at=time_in(meta.annotations, keys.CHECKPOINTED_AT)[0],
         attribution=written_attribution(meta),
         owner_kind=owner_kind,
-        alone=None if owner_kind or not wants.accelerators else alone(meta, wants, status.phase or "", ended_at),
+        alone=alone(meta, wants, status.phase or "", ended_at) if is_apart else None,
         host_network=bool(spec.host_network),
     )
 

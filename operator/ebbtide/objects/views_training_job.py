@@ -73,7 +73,7 @@ def _gang(spec: TrainingJobSpec | None) -> Asked:
     try:
         main = msgspec.convert(pod.get("containers") or [], list[Container])
         init = msgspec.convert(pod.get("initContainers") or [], list[Container])
-        return asked(main, init)
+        return asked(main, init, pod.get("resourceClaims"))
     except (msgspec.ValidationError, ValueError):
         return _NOTHING
 

@@ -158,7 +158,8 @@ def _seen(gang: Watched, book: EvidenceBook, begin: Instant, end: Instant) -> Se
         gang.resumed = False
         return Seen.Broken
     lineup = gang.lineup
-    if not lineup.pods or (begin < lineup.last_ready + gang.rule.grace_seconds and not lineup.waiting):
+    in_grace = begin < lineup.last_ready + gang.rule.grace_seconds and not lineup.waiting
+    if not lineup.pods or lineup.claims or in_grace:
         return Seen.Away
     if any(begin < at <= end for at in gang.busy):
         return Seen.Busy

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from ebbtide.core.workload import Instant, Pod, WorkloadKey
+from ebbtide.core.workload import BESIDE, CLAIMS, Instant, Pod, WorkloadKey
 from ebbtide.samples.profile import PodLabels, Profile, owner_of
 
 
@@ -55,10 +55,11 @@ def rosters(pods: Mapping[WorkloadKey, Iterable[Pod]], profiles: tuple[Profile, 
                 continue
             resource = pod.accelerator_resource
             if resource not in by_resource:
-                owner = owner_of(resource, profiles)
+                requested = resource.removesuffix(f"{BESIDE}{CLAIMS}")
+                owner = owner_of(requested, profiles)
                 by_resource[resource] = None if owner is None else found[owner]
                 if owner is not None:
-                    found[owner].resources.add(resource)
+                    found[owner].resources.add(requested)
             roster = by_resource[resource]
             if roster is not None:
                 roster.add(pod)

@@ -8,7 +8,7 @@ import pytest
 from ebbtide.core.governing import Governing, PolicyIndex
 from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import Policy
-from ebbtide.core.workload import Intent, Namespace
+from ebbtide.core.workload import CLAIMS, Intent, Namespace
 from tests.adopted import cluster_policy
 from tests.builders import NOW, policy, settings, unreadable_policy, workload
 
@@ -37,6 +37,11 @@ CASES: dict[str, tuple[Governing, str]] = {
     "of another namespace": (governing(policy("a", namespace="speech")), ""),
     "selects other labels": (governing(policy("a", **of(selector={"matchLabels": {"tier": "web"}}))), ""),
     "selects everything": (governing(policy("a", **of(selector={}))), "CostPolicy/a"),
+    "accelerators only, and it has none": (governing(policy("a", **of(selector={})), accelerators=0), ""),
+    "accelerators only, and it claims some": (
+        governing(policy("a", **of(selector={})), accelerators=0, accelerator_resource=CLAIMS),
+        "CostPolicy/a",
+    ),
     "selects other kinds": (governing(policy("a", **of(kinds=["Deployment"]))), ""),
     "selects its kind": (governing(policy("a", **of(kinds=["Job", "TrainingJob"]))), "CostPolicy/a"),
     "work without accelerator": (governing(policy("a"), accelerators=0), ""),

@@ -7,6 +7,7 @@ from ebbtide.core.decision import Verdict
 from ebbtide.core.idle_rule import IdleRule
 from ebbtide.core.reason import Reason
 from ebbtide.core.verdict import CHECKS, judge
+from ebbtide.core.workload import BESIDE, CLAIMS
 from tests.unit.core.verdict_world import MINUTE, RULE, START, World, healthy, upto
 
 NEVER_USED = IdleRule(after_seconds=2400, warn_seconds=600, grace_seconds=0, never_used_after_seconds=4800)
@@ -28,6 +29,32 @@ def test_a_workload_without_pods_is_not_applicable():
 
 def test_pods_without_accelerator_are_ignored():
     assert World().pod(devices=0, accelerator_resource="").says() == "NotApplicable NoAccelerator"
+
+
+SPIN = {"util": 100.0, "engine": 1.0, "tensor": 0.0, "dram": 0.01, "watts": 120.0}
+CLAIMING = {"devices": 0, "accelerator_resource": CLAIMS}
+BOTH = {"accelerator_resource": f"nvidia.com/gpu{BESIDE}{CLAIMS}"}
+
+
+@pytest.mark.parametrize(
+    ("name", "world", "want"),
+    [
+        ("all that it has", World().pod(**CLAIMING), "Unknown MetricsMissing"),
+        ("beside an idle device", World().pod(**BOTH).device(), "Unknown MetricsMissing"),
+        ("one pod of an idle gang", World().pod().device().pod("w-1", **CLAIMING), "Unknown MetricsMissing"),
+        ("beside a hung device", World().pod().device(**SPIN).pod("w-1", **CLAIMING), "Unknown MetricsMissing"),
+        ("beside a busy device", World().pod().device(util=90.0).pod("w-1", **CLAIMING), "Active GPUActive"),
+        ("with a device of its own at work", World().pod(**BOTH).device(util=90.0), "Active GPUActive"),
+        ("not bound yet", World().pod(node="", ready=None, **CLAIMING), "NotApplicable Unschedulable"),
+        ("not Ready yet", World().pod(ready=None, **CLAIMING), "Starting InGracePeriod"),
+    ],
+)  # fmt: skip
+def test_work_that_claims_devices_is_never_judged_idle(name: str, world: World, want: str) -> None:
+    """DRA: no profile reads what it claims, and what other devices show proves nothing of those."""
+    assert world.says() == want, name
+    if want.startswith("Unknown"):
+        said = "its pods claim devices through DRA (spec.resourceClaims): those are not judged yet"
+        assert world.describe().message == said
 
 
 def test_pods_that_are_not_bound_are_not_applicable():
@@ -231,9 +258,6 @@ def test_energy_over_a_hole_of_the_activity_signals_alone_is_seen():
     assert world.says() == "Unknown SignalsDisagree"
 
 
-SPIN = {"util": 100.0, "engine": 1.0, "tensor": 0.0, "dram": 0.01, "watts": 120.0}
-
-
 @pytest.mark.parametrize(
     ("change", "want"),
     [
@@ -301,10 +325,10 @@ def test_newest_common_sample_is_that_of_the_device_furthest_behind():
 
 def test_checks_are_named_and_described():
     assert [check.__name__ for check in CHECKS] == [
-        "no_running_pod", "active", "failing", "starting", "all_stalled", "active_beside", "metrics_unavailable",
-        "attribution_untrusted", "wrong_owner", "pod_identity", "metrics_missing", "stale_metrics", "bad_values",
-        "frozen_metrics", "insufficient_coverage", "single_family", "signals_disagree", "shared_device",
-        "use_in_doubt", "clock_too_young", "stalled",
+        "no_running_pod", "active", "failing", "starting", "claims_devices", "all_stalled", "active_beside",
+        "metrics_unavailable", "attribution_untrusted", "wrong_owner", "pod_identity", "metrics_missing",
+        "stale_metrics", "bad_values", "frozen_metrics", "insufficient_coverage", "single_family", "signals_disagree",
+        "shared_device", "use_in_doubt", "clock_too_young", "stalled",
     ]  # fmt: skip
     assert all(check.__doc__ for check in CHECKS)
 

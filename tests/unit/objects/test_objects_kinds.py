@@ -9,7 +9,7 @@ import pytest
 from ebbtide.api.labels import RESTORE
 from ebbtide.api.vocabulary import WorkloadKind
 from ebbtide.core.reason import Reason
-from ebbtide.core.workload import KindClass, Workload
+from ebbtide.core.workload import CLAIMS, KindClass, Workload
 from ebbtide.objects.inventory import Inventory
 from ebbtide.objects.levers.kind import Kind
 from ebbtide.objects.levers.kinds import BY_NAME, KINDS, LEVERS, OPTIONAL, kind_of, lever_of
@@ -317,6 +317,63 @@ def test_inference_service_to_pods(cluster: Cluster) -> None:
     deployment = cluster.put("Deployment", "chat-predictor", **of(top, "InferenceService", "serving.kserve.io/v1beta1"))
     cluster.put("Pod", "p", **of(cluster.replica_set("rs", deployment), "ReplicaSet", "apps/v1"))
     assert cluster.pods() == {"InferenceService/chat": ["p"]}
+
+
+REVISION = ("Revision", "serving.knative.dev/v1")
+SERVED = {"serving.kserve.io/inferenceservice": "chat"}
+
+
+def revision(cluster: Cluster, name: str, labels: dict[str, str], above: tuple[str, str] = REVISION) -> str:
+    """What Knative makes of one: a Deployment with the labels of the Revision, and a pod."""
+    deployment = cluster.put("Deployment", name, labels=labels, **of(f"uid-of-{name}", *above))
+    cluster.put("Pod", f"{name}-p", **of(cluster.replica_set(f"rs-{name}", deployment), "ReplicaSet", "apps/v1"))
+    return deployment
+
+
+def test_inference_service_to_pods_of_its_knative_revisions(cluster: Cluster) -> None:
+    cluster.put("InferenceService", "chat")
+    revision(cluster, "chat-predictor-00001", SERVED)
+    revision(cluster, "chat-predictor-00002", SERVED)
+    assert cluster.pods() == {"InferenceService/chat": ["chat-predictor-00001-p", "chat-predictor-00002-p"]}
+    found = cluster.only()
+    assert found.unsupported == ""
+    assert cluster.only() is found, "unchanged: the same object again"
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "above"),
+    [
+        ("no label", {}, REVISION),
+        ("of another", {"serving.kserve.io/inferenceservice": "other"}, REVISION),
+        ("of a kind that is known", SERVED, ("JobSet", "jobset.x-k8s.io/v1alpha2")),
+        ("of a controller that is not Knative's", SERVED, ("Rollout", "argoproj.io/v1alpha1")),
+        ("of another kind of that name", SERVED, ("Revision", "example.com/v1")),
+    ],
+)
+def test_other_deployments_are_of_no_inference_service(
+    cluster: Cluster, name: str, labels: dict[str, str], above: tuple[str, str]
+) -> None:
+    cluster.put("InferenceService", "chat")
+    revision(cluster, "web", labels, above)
+    assert cluster.pods() == {"InferenceService/chat": [], "Deployment/web": ["web-p"]}, name
+
+
+def test_a_deployment_that_nobody_controls_is_its_own_whatever_its_label(cluster: Cluster) -> None:
+    cluster.put("InferenceService", "chat")
+    deployment = cluster.put("Deployment", "web", labels=SERVED)
+    cluster.put("Pod", "p", **of(cluster.replica_set("rs", deployment), "ReplicaSet", "apps/v1"))
+    assert cluster.pods() == {"InferenceService/chat": [], "Deployment/web": ["p"]}
+
+
+def test_what_pods_claim_through_dra_makes_their_work_accelerated(cluster: Cluster) -> None:
+    claim = {"resourceClaims": [{"name": "gpu", "resourceClaimTemplateName": "one-gpu"}], "containers": [{"name": "c"}]}
+    uid = cluster.put("TrainJob", "llm", spec={"trainer": {}})
+    middle = cluster.put("JobSet", "llm-set", **of(uid, "TrainJob", "trainer.kubeflow.org/v1alpha1"))
+    cluster.put("Pod", "p", spec=claim, **of(middle, "JobSet", "jobset.x-k8s.io/v1alpha2"))
+    cluster.put("Job", "own", spec={"template": {"spec": claim}})
+    found = {it.key.name: (it.accelerators, it.accelerator_resource, it.accelerated)
+             for it in cluster.inventory.state().workloads}  # fmt: skip
+    assert found == {"llm": (0, CLAIMS, True), "own": (0, CLAIMS, True)}
 
 
 @pytest.mark.parametrize("kind", ["Notebook", "Workspace"])

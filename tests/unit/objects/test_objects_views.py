@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ebbtide.core.reason import Reason
-from ebbtide.core.workload import Attribution, Checkpoint, Memory, Pod, Workload
+from ebbtide.core.workload import BESIDE, CLAIMS, Attribution, Checkpoint, Memory, Pod, Workload
 from ebbtide.objects.quantity import Container, Resources, asked, quantity
 from ebbtide.objects.views_job import JobStore, decode_job
 from ebbtide.objects.views_node import decode_namespace, decode_node
@@ -89,6 +89,26 @@ def test_mig_slices_are_devices_and_the_larger_number_names_the_resource() -> No
     limits = {"nvidia.com/mig-1g.5gb": "3", "nvidia.com/mig-2g.10gb": "1", "nvidia.com/gpumem": "1000"}
     found = asked([Container(resources=Resources(limits=limits))])
     assert (found.accelerators, found.accelerator_resource) == (4, "nvidia.com/mig-1g.5gb")
+
+
+CLAIM = {"resourceClaims": [{"name": "gpu", "resourceClaimTemplateName": "one-gpu"}]}
+CLAIMING = {**CLAIM, "containers": [{"name": "c", "resources": {"claims": [{"name": "gpu"}]}}]}
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "want"),
+    [
+        ("all through DRA", CLAIMING, (0, CLAIMS)),
+        ("a claim beside requested devices", CLAIM, (2, f"nvidia.com/gpu{BESIDE}{CLAIMS}")),
+        ("an empty list", {"resourceClaims": []}, (2, "nvidia.com/gpu")),
+    ],
+)
+def test_what_a_pod_claims_is_no_number_and_is_known(name: str, spec: Any, want: tuple[int, str]) -> None:
+    seen = pod(spec=spec)
+    assert (seen.accelerators, seen.accelerator_resource) == want, name
+    assert seen.alone is not None, "bare, and so reported by itself"
+    assert (seen.alone.accelerators, seen.alone.accelerator_resource) == want
+    assert pod(spec={"containers": [{"name": "c"}]}).alone is None
 
 
 # -- pods -----------------------------------------------------------------------------------------------------------
@@ -378,6 +398,12 @@ def test_a_training_job_is_read_without_keeping_its_template() -> None:
     assert seen.attribution == Attribution(team="vision & co", project="own-label")
     assert (seen.deadline, seen.queue, seen.invalid, seen.generation) == (T + 30, "research", None, 3)
     assert not seen.deleting
+
+
+@pytest.mark.parametrize(("more", "want"), [(CLAIM, (8, f"nvidia.com/gpu{BESIDE}{CLAIMS}")), (CLAIMING, (0, CLAIMS))])
+def test_a_training_job_whose_template_claims_devices_says_so(more: Any, want: tuple[int, str]) -> None:
+    seen = training_job({"template": {"spec": {**POD, **more}}})
+    assert (seen.accelerators, seen.accelerator_resource, seen.accelerated) == (*want, True)
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,14 @@ from pathlib import Path
 import pytest
 
 from ebbtide.core.idle_watts import idle_watts
+from ebbtide.core.workload import BESIDE, CLAIMS
 from ebbtide.objects.quantity import Container, Resources, asked, is_accelerator, watching
 from ebbtide.samples.profile import owner_of
+from ebbtide.samples.roster import rosters
 from ebbtide.samples.settings import LabelMode
 from ebbtide.samples.vendors import NVIDIA, VENDORS, ProfileError, profiles, read_profiles, watched
 from ebbtide.samples.watts import watts_of
+from tests.unit.samples.samples_world import cluster
 
 BY_NAME = {profile.name: profile for profile in VENDORS}
 NPU = {
@@ -106,6 +109,17 @@ def test_a_part_of_a_gpu_is_told_from_a_whole_one() -> None:
     part = asked([Container(resources=Resources(limits={"nvidia.com/gpu": "1", "nvidia.com/gpucores": "30"}))])
     assert (part.accelerators, part.accelerator_resource) == (1, "nvidia.com/gpucores")
     assert asked([Container(resources=Resources(limits={"nvidia.com/gpucores": "30"}))]).accelerators == 0
+
+
+def test_a_pod_that_claims_devices_beside_its_own_is_still_known_to_the_reader_of_its_own() -> None:
+    """Else its rows would be nobody's, and who shares a device with it would seem to have that alone."""
+    both = f"nvidia.com/gpu{BESIDE}{CLAIMS}"
+    pods = {**cluster("both", resource=both).pods, **cluster("none", resource=CLAIMS, accelerators=0).pods}
+    known = tuple(BY_NAME.values())
+    found = {profile.name: roster for profile, roster in zip(known, rosters(pods, known), strict=True) if roster}
+    assert [(name, [pod.name for pod in it], it.resources) for name, it in found.items()] == [
+        ("NVIDIA", ["both"], {"nvidia.com/gpu"})
+    ]
 
 
 def test_units_are_those_of_the_signals() -> None:

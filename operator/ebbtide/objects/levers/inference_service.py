@@ -1,7 +1,7 @@
 """KServe InferenceService: annotation serving.kserve.io/stop. Its Deployments, autoscalers and routes go with it.
 
-Traps: releases before May 2025 do not know the annotation (kserve#4337), and nothing would stop. In Knative mode its
-pods belong to a Revision, which is not followed: it shows no pods, so it is never idle. minReplicas: 0 is no pause.
+Traps: releases before May 2025 do not know the annotation (kserve#4337), and nothing would stop. minReplicas: 0 is no
+pause. In Knative mode the Deployments belong to Revisions, which are not watched: a label names the InferenceService.
 """
 
 from typing import Final

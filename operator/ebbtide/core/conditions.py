@@ -60,16 +60,16 @@ def _accepted(decision: Decision, problem: Problem | None) -> Condition:
         return Condition("Accepted", "False", decision.deciding, decision.message)
     if situation.governing.reason in _BAD_REFERENCE:
         return Condition("Accepted", "False", situation.governing.reason, situation.governing.message)
-    return _used(situation.workload)
+    return _used(situation.workload, is_over=decision.deciding in _OUTCOMES)
 
 
-def _used(workload: Workload) -> Condition:
-    """Accepted, and what of it is left out."""
+def _used(workload: Workload, *, is_over: bool) -> Condition:
+    """Accepted, what of it is left out, and what of it nobody can promise."""
     if workload.during_unusable:
         return Condition("Accepted", "True", Reason.UnsupportedKind, workload.during_unusable)
     if workload.intent.invalid:
         return Condition("Accepted", "True", Reason.InvalidAnnotation, "; ".join(workload.intent.invalid))
-    if workload.starts_singly and workload.itself is None:
+    if workload.starts_singly and workload.itself is None and not is_over:
         return Condition("Accepted", "True", Reason.GangNotGuaranteed, _singly(workload))
     return Condition("Accepted", "True", Reason.Accepted, "the object is used as written")
 
@@ -77,8 +77,8 @@ def _used(workload: Workload) -> Condition:
 def _singly(workload: Workload) -> str:
     """It is used all the same: where there is room for all, they start together without help."""
     return (
-        f"its {workload.workers} pods may start one by one, and those that have started wait for the others: name a "
-        "Kueue queue in spec.queue, or a gang scheduler in spec.template.spec.schedulerName"
+        f"its {workload.workers} pods may start one by one, and those that run hold their devices while they wait for "
+        "the others: neither spec.queue nor spec.template.spec.schedulerName names who starts them together"
     )
 
 

@@ -84,6 +84,10 @@ CONDITIONS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
         told(workload(workers=2, starts_singly=True), "Accepted"),
         ("True", "GangNotGuaranteed"),
     ),
+    "several workers that have ended": (
+        told(workload(workers=2, starts_singly=True, target=job(finished=Reason.JobCompleted)), "Accepted"),
+        ("True", "Accepted"),
+    ),
     "several workers that Kueue holds without being named": (
         told(workload(workers=2, starts_singly=True, itself=job()), "Accepted"),
         ("True", "Accepted"),

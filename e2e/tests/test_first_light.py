@@ -140,13 +140,17 @@ class Light:
         bodies = [it.body for it in self.writes(name, where, verb="patch", succeeded=True)]
         return [body["spec"]["suspend"] for body in bodies if "suspend" in body.get("spec", {})]
 
-    def warned_at(self, name: str, *, before: AuditWrite) -> float:
-        """When the last warning was that the status told before a write."""
+    def warned(self, name: str, *, before: AuditWrite) -> Document:
+        """The last status with a warning that was written before a write."""
         told = self.plane.audit().writes(
             user=SERVICE_ACCOUNT, resource="trainingjobs", subresource="status", namespace=NS, name=name, succeeded=True
         )
-        idle = [((it.body or {}).get("status") or {}).get("idle") or {} for it in told if it.at <= before.at]
-        return [moment(it["warnedAt"]) for it in idle if "warnedAt" in it][-1]
+        written: list[Document] = [(it.body or {}).get("status") or {} for it in told if it.at <= before.at]
+        return [it for it in written if "warnedAt" in (it.get("idle") or {})][-1]
+
+    def warned_at(self, name: str, *, before: AuditWrite) -> float:
+        """When the last warning was that the status told before a write."""
+        return moment(self.warned(name, before=before)["idle"]["warnedAt"])
 
     def said(self, name: str, where: str = NS) -> list[tuple[str, str]]:
         """(action, reason) of the Events about a TrainingJob, in order."""
@@ -283,6 +287,28 @@ def test_people_hear_of_the_warning_before_and_of_the_pause_after_it_happened(li
     assert light.warned_at("gang", before=patch) + WARN <= patch.at.timestamp()
     assert moment(warned["eventTime"]) < patch.received.timestamp()
     assert patch.at.timestamp() < moment(paused["eventTime"])
+
+
+def test_while_a_warning_stands_a_condition_says_when_the_price_and_the_line_that_vetoes_it(light: Light) -> None:
+    light.wait_paused("gang")
+    (patch,) = light.writes("gang")
+    status = light.warned("gang", before=patch)
+    (idle,) = [it for it in status["conditions"] if it["type"] == "Idle"]
+    assert (idle["status"], idle["reason"]) == ("True", "GPUIdle")
+    assert "4 devices idle since" in idle["message"]
+    after = status["idle"]["eligibleAfter"].partition(".")[0]
+    assert idle["message"].endswith(
+        f"; it will be paused after {after}Z unless used; it costs 27.52 USD an hour; "
+        "`kubectl ebbtide keep trainingjob/gang -n vision --for 4h` prevents that"
+    )
+    assert "ebbtide keep" not in light.it.condition("gang", NS, "Idle")["message"]
+
+
+def test_workers_that_nothing_starts_together_are_told_so(light: Light) -> None:
+    accepted = light.it.condition("gang", NS, "Accepted")
+    assert (accepted["status"], accepted["reason"]) == ("True", "GangNotGuaranteed")
+    assert accepted["message"].startswith("its 2 pods may start one by one")
+    assert light.it.condition("busy", NS, "Accepted")["reason"] == "Accepted"
 
 
 def test_a_pause_frees_the_devices_and_keeps_the_numbers_that_led_to_it(light: Light) -> None:

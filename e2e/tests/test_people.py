@@ -204,6 +204,23 @@ def test_an_unknown_receiver_is_told_in_the_policys_status_and_the_policy_acts_a
     assert town.count("", "UnknownReceiver") >= 1
 
 
+def test_a_policy_with_a_time_zone_that_does_not_exist_is_not_used(town: Town) -> None:
+    policy = cost_policy(SILENT, IDLE)
+    policy["metadata"]["name"] = "martian"
+    policy["spec"]["offPeak"] = {"timeZone": "Mars/Phobos", "windows": [{"start": "22:00", "end": "06:00"}]}
+    town.it.apply(policy)
+    path = f"/apis/ebbtide.dev/v1alpha1/namespaces/{SILENT}/costpolicies/martian"
+
+    def accepted() -> Document | None:
+        conditions = town.plane.api.get(path).get("status", {}).get("conditions", [])
+        return next((it for it in conditions if it["type"] == "Accepted"), None)
+
+    found = town.it.wait("Accepted", accepted)
+    assert (found["status"], found["reason"]) == ("False", "InvalidTimeZone")
+    said = "spec.offPeak.timeZone: 'Mars/Phobos' is no IANA time zone; write one like Europe/Berlin; it is not used"
+    assert found["message"] == said
+
+
 def test_the_operator_never_asked_the_api_server_for_a_secret(town: Town) -> None:
     text = town.plane.kubectl(
         "auth", "can-i", "get", "secrets", "-n", NAMESPACE, f"--as={SERVICE_ACCOUNT}", check=False

@@ -36,6 +36,10 @@ async def paused_world(**options: object) -> World:
     return world
 
 
+def idle_message(world: World) -> str:
+    return next(str(it["message"]) for it in world.status()["conditions"] if it["type"] == "Idle")
+
+
 def observing(*, spec: dict[str, object] | None = None) -> Policy:
     return policy(spec={"mode": "Observe", **(spec or {})})
 
@@ -887,6 +891,33 @@ class TestQuiet:
     async def test_twenty_quiet_ticks_of_a_paused_job_write_nothing(self) -> None:
         world = await paused_world()
         await world.run_for(5 * MINUTE)
+        before = world.cluster.writes
+        for _ in range(20):
+            await world.tick()
+        assert world.cluster.writes == before
+
+    async def test_quiet_ticks_between_warning_and_pause_write_nothing_and_the_veto_stays_told(self) -> None:
+        world = idle_world()
+        await world.run_until(lambda: bool(world.told("Warn")), within=LONG)
+        before, told = world.cluster.writes, idle_message(world)
+        assert told.endswith("`kubectl ebbtide keep trainingjob/resnet -n vision --for 4h` prevents that")
+        for _ in range(8):
+            await world.tick()
+        assert world.cluster.writes == before
+        world.cluster.jobs["resnet"].annotate(invalid=("override 'Pausd' is not known",))
+        await world.tick()
+        assert world.cluster.writes == before + 1, "written for another reason"
+        announced = told.partition("; it will be paused after ")[2]
+        assert announced
+        assert idle_message(world).endswith(announced)
+
+    async def test_workers_that_may_start_one_by_one_are_told_of_once(self) -> None:
+        world = idle_world()
+        world.metrics.busy = lambda name, at: True
+        stored = world.cluster.jobs["resnet"]
+        stored.workload = replace(stored.workload, starts_singly=True)
+        await world.run_for(5 * MINUTE)
+        assert world.condition("Accepted") == ("True", "GangNotGuaranteed")
         before = world.cluster.writes
         for _ in range(20):
             await world.tick()

@@ -114,7 +114,7 @@ class AttributionSection(ApiModel):
     """Who pays for the selected workloads, where they do not say so themselves."""
 
     required: Annotated[tuple[AttributionKey, ...], at_most(6), SET] = Field(default_factory=tuple)
-    """Keys that every workload needs. Accepted; no effect yet."""
+    """Keys that every workload needs; only counted in the metric ebbtide_attribution_missing."""
     labels_from: AttributionLabels = Field(default_factory=AttributionLabels)
     """Existing labels to take values from: of the object, else of its namespace."""
     defaults: AttributionValues = Field(default_factory=AttributionValues)

@@ -93,6 +93,8 @@ REMEDIES: Final = {
     Reason.NameConflict: "A Job of its name is not ours: rename or delete that Job.",
     Reason.TemplateRejected: "The API server refuses its pod template: create it anew with the template corrected.",
     Reason.UnknownValue: "A field holds a value that this version does not know: correct it, or upgrade the operator.",
+    Reason.InvalidTimeZone: "A time zone does not exist: write an IANA name, such as Europe/Berlin.",
+    Reason.GangNotGuaranteed: "Name a Kueue queue or a gang scheduler: then all of its pods start, or none.",
     Reason.NodeUnpriced: (
         "A node has a price where exactly one row of a PriceCatalog matches it, in the chart's currency and with "
         "effect: `check` says what to write."

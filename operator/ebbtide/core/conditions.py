@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from ebbtide.core.announcement import announcement
 from ebbtide.core.deadline import AT_RISK
 from ebbtide.core.decision import Decision, Verb, Verdict
 from ebbtide.core.idle import IDLE_VERDICTS
@@ -40,7 +41,7 @@ def conditions_of(decision: Decision, done: frozenset[Verb], problem: Problem | 
         _accepted(decision, problem),
         _succeeded(decision, problem),
         _running(decision, done),
-        _idle(decision),
+        _idle(decision, done),
         _paused(decision, done),
         Condition("WithinBudget", "True", Reason.WithinBudget, "no CostBudget covers this workload"),
         _priced(decision),
@@ -59,16 +60,26 @@ def _accepted(decision: Decision, problem: Problem | None) -> Condition:
         return Condition("Accepted", "False", decision.deciding, decision.message)
     if situation.governing.reason in _BAD_REFERENCE:
         return Condition("Accepted", "False", situation.governing.reason, situation.governing.message)
-    return _used(situation.workload)
+    return _used(situation.workload, is_over=decision.deciding in _OUTCOMES)
 
 
-def _used(workload: Workload) -> Condition:
-    """Accepted, and what of it is left out."""
+def _used(workload: Workload, *, is_over: bool) -> Condition:
+    """Accepted, what of it is left out, and what of it nobody can promise."""
     if workload.during_unusable:
         return Condition("Accepted", "True", Reason.UnsupportedKind, workload.during_unusable)
     if workload.intent.invalid:
         return Condition("Accepted", "True", Reason.InvalidAnnotation, "; ".join(workload.intent.invalid))
+    if workload.starts_singly and workload.itself is None and not is_over:
+        return Condition("Accepted", "True", Reason.GangNotGuaranteed, _singly(workload))
     return Condition("Accepted", "True", Reason.Accepted, "the object is used as written")
+
+
+def _singly(workload: Workload) -> str:
+    """It is used all the same: where there is room for all, they start together without help."""
+    return (
+        f"its {workload.workers} pods may start one by one, and those that run hold their devices while they wait for "
+        "the others: neither spec.queue nor spec.template.spec.schedulerName names who starts them together"
+    )
 
 
 def _succeeded(decision: Decision, problem: Problem | None) -> Condition:
@@ -112,12 +123,14 @@ def _waits_for(pods: Iterable[Pod]) -> Reason:
     return Reason.Unschedulable if any(pod.unschedulable for pod in pods) else Reason.InGracePeriod
 
 
-def _idle(decision: Decision) -> Condition:
-    judgement = decision.judgement
+def _idle(decision: Decision, done: frozenset[Verb]) -> Condition:
+    """The evidence, and what people are warned of as long as that stands."""
+    judgement, announced = decision.judgement, announcement(decision, done)
+    said = f"{judgement.message}; {announced}" if announced else judgement.message
     if judgement.verdict in IDLE_VERDICTS:
-        return Condition("Idle", "True", judgement.reason, judgement.message)
+        return Condition("Idle", "True", judgement.reason, said)
     status = "Unknown" if judgement.verdict in _UNJUDGED else "False"
-    return Condition("Idle", status, judgement.reason, judgement.message)
+    return Condition("Idle", status, judgement.reason, said)
 
 
 def _paused(decision: Decision, done: frozenset[Verb]) -> Condition:

@@ -7,7 +7,7 @@ from ebbtide.core.beside import request_doubt
 from ebbtide.core.decision import Check, Result, Verb
 from ebbtide.core.idle import IDLE_VERDICTS, Countdown, Refusal, countdown, refusal
 from ebbtide.core.reason import Reason
-from ebbtide.core.ruling import Ruling, act, command_target
+from ebbtide.core.ruling import Ruling, act, veto_command
 from ebbtide.core.sign_checks import sign_checks
 from ebbtide.core.situation import Situation
 from ebbtide.core.slack import outlook_of
@@ -59,16 +59,17 @@ def _patient(due: Countdown, refused: Refusal | None) -> Countdown:
 
 def _idle_ruling(situation: Situation, due: Countdown, refused: Refusal | None) -> Ruling:
     judgement, observed = situation.judgement, not situation.governing.enforce
+    withheld = refused.reason if refused is not None and _forbids(refused) else None
     if due.due is Verb.Warn:
         message = _warning(situation, due, refused)
         warn = act(situation, Verb.Warn, judgement.reason, message, observed=observed)
-        withheld = refused.reason if refused is not None and refused.until is None else None
         return Ruling("idle", judgement.reason, message, (warn,), countdown=due, withheld=withheld)
     if due.due is None:
         said = due.message if refused is None else f"warned; not paused: {refused.message}"
-        return Ruling("idle", judgement.reason, f"{judgement.message}; {said}", countdown=due)
+        return Ruling("idle", judgement.reason, f"{judgement.message}; {said}", countdown=due, withheld=withheld)
     if refused is not None:
-        return Ruling("idle", refused.reason, refused.message, refused=refused.reason, countdown=due)
+        denied = refused.reason
+        return Ruling("idle", denied, refused.message, refused=denied, countdown=due, withheld=withheld)
     pause = act(situation, Verb.Pause, judgement.reason, judgement.message, observed=observed)
     return Ruling("idle", judgement.reason, judgement.message, (pause,), countdown=due)
 
@@ -80,7 +81,7 @@ def _warning(situation: Situation, due: Countdown, refused: Refusal | None) -> s
     why = "" if refused is None else f" ({refused.message})"
     return (
         f"{situation.judgement.message}; it will be paused after {stamp(due.eligible_after)}{why} unless used; "
-        f"`kubectl ebbtide keep {command_target(situation)} --for 4h` prevents that"
+        f"`{veto_command(situation)}` prevents that"
     )
 
 

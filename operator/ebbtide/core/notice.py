@@ -10,7 +10,7 @@ from ebbtide.api.cost_policy import NotifyEvent, NotifySection
 from ebbtide.core.deadline import AT_RISK
 from ebbtide.core.decision import Action, Actor, Decision, Verb
 from ebbtide.core.reason import Reason
-from ebbtide.core.ruling import command_target
+from ebbtide.core.ruling import command_target, veto_command
 from ebbtide.core.situation import Situation
 from ebbtide.core.slack import outlook_of
 from ebbtide.core.workload import HourlyCost, Instant, WorkloadKey
@@ -117,7 +117,6 @@ def _began(situation: Situation, event: NotifyEvent) -> str:
 
 
 def _command(situation: Situation, event: NotifyEvent, *, announces: bool) -> str:
-    target = command_target(situation)
     if event is NotifyEvent.Warn:
-        return f"kubectl ebbtide keep {target} --for 4h" if announces else ""
-    return f"kubectl ebbtide resume {target}" if event is NotifyEvent.Pause else ""
+        return veto_command(situation) if announces else ""
+    return f"kubectl ebbtide resume {command_target(situation)}" if event is NotifyEvent.Pause else ""

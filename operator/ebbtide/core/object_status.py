@@ -56,7 +56,7 @@ def _reach(decisions: Iterable[Decision]) -> dict[str, list[int]]:
 def _changed_policy(
     policy: Policy, reach: Mapping[str, list[int]], planned: Plan, receivers: frozenset[str]
 ) -> Iterator[ObjectStatus]:
-    accepted = _accepted(Reason.UnknownValue, policy.problem)
+    accepted = _accepted(policy.problem_reason, policy.problem)
     if policy.spec is not None and policy.spec.notify is not None and policy.spec.notify.receiver not in receivers:
         # It is used all the same: that nobody is told elsewhere must not stop what the policy is for.
         known = ", ".join(sorted(receivers)) or "none"

@@ -21,7 +21,7 @@ class Ruling(Struct, frozen=True, gc=False):
     override: tuple[Instant, str] | None = None
     """(until, request) to remember in status.override besides what the human's word says."""
     withheld: Reason | None = None
-    """Warn: why no pause is announced with it."""
+    """Why no pause is announced with a warning, nor follows one that stands."""
 
 
 def act(
@@ -36,6 +36,11 @@ def command_target(situation: Situation) -> str:
     """The workload as `kubectl ebbtide` takes it."""
     key = situation.workload.key
     return f"{key.kind.lower()}/{key.name} -n {key.namespace}"
+
+
+def veto_command(situation: Situation) -> str:
+    """The one line that vetoes what a warning announces."""
+    return f"kubectl ebbtide keep {command_target(situation)} --for 4h"
 
 
 def known_reason(text: str) -> Reason:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ebbtide.api.cost_policy import CostPolicySpec
 from ebbtide.api.price_catalog import PriceCatalogSpec
 from ebbtide.core.evidence import EvidenceBook
+from ebbtide.core.reason import Reason
 from ebbtide.core.settings import Settings
 from ebbtide.core.workload import Breaker, Instant, Namespace, Node, Pod, StoredCondition, Workload, WorkloadKey
 
@@ -25,6 +26,8 @@ class Policy:
     spec: CostPolicySpec | None
     """Of a ClusterCostPolicy a ClusterCostPolicySpec."""
     problem: str = ""
+    problem_reason: Reason = Reason.UnknownValue
+    """UnknownValue or InvalidTimeZone; without a problem it says nothing."""
     conditions: tuple[StoredCondition, ...] = ()
     status_fingerprint: str = ""
 

@@ -258,6 +258,8 @@ class Workload:
     """The sentence that says that this object lives; empty: it does not."""
     during_unusable: str = ""
     """Why `pause_during` cannot be followed; empty where it can, or is not given."""
+    starts_singly: bool = False
+    """A TrainingJob of several workers that names neither a queue nor a gang scheduler."""
 
     @property
     def accelerated(self) -> bool:

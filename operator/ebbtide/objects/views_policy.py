@@ -9,6 +9,8 @@ from ebbtide.api.cluster_cost_policy import ClusterCostPolicy
 from ebbtide.api.cost_policy import CostPolicy
 from ebbtide.api.parsing import Invalid, parse
 from ebbtide.api.price_catalog import PriceCatalog
+from ebbtide.api.time_zones import unknown_time_zone
+from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import Catalog, Policy
 from ebbtide.core.workload import Breaker
 from ebbtide.objects.document import Json
@@ -48,6 +50,8 @@ def _decoded(raw: Json, model: type[CostPolicy] | type[ClusterCostPolicy]) -> tu
     seen = _DECODER.decode(raw)
     meta, status = seen.metadata, seen.status or {}
     parsed: CostPolicy | ClusterCostPolicy | Invalid = parse(model, seen.as_parsed())
+    zone = None if isinstance(parsed, Invalid) else unknown_time_zone(parsed.spec)
+    problem = zone or (parsed if isinstance(parsed, Invalid) else None)
     return meta.uid, Policy(
         kind=model.definition.kind,
         namespace=meta.namespace,
@@ -55,8 +59,9 @@ def _decoded(raw: Json, model: type[CostPolicy] | type[ClusterCostPolicy]) -> tu
         uid=meta.uid,
         created_at=meta.created_at,
         generation=meta.generation,
-        spec=None if isinstance(parsed, Invalid) else parsed.spec,
-        problem=str(parsed) if isinstance(parsed, Invalid) else "",
+        spec=None if problem or isinstance(parsed, Invalid) else parsed.spec,
+        problem=str(problem or ""),
+        problem_reason=Reason.UnknownValue if zone is None else Reason.InvalidTimeZone,
         conditions=conditions(status),
         status_fingerprint=printed(status),
     )

@@ -17,6 +17,9 @@ from ebbtide.objects.views_meta import ObjectMeta, frozen, shared_attribution, t
 from ebbtide.objects.views_status import memory
 
 KIND: Final = sys.intern("TrainingJob")
+_DEFAULT_SCHEDULER: Final = "default-scheduler"
+_GROUPED: Final = ("schedulingGroup", "workloadRef")
+"""Fields of a pod's spec by which Kubernetes' own scheduler places a group as a whole (1.36, 1.35)."""
 _NOTHING: Final = Asked(0, "", 0.0, 0)
 
 
@@ -58,6 +61,7 @@ def decode_training_job(raw: Json) -> tuple[str, Workload]:
         expected_seconds=spec.expected_seconds if spec else None,
         pause_during=_pause_during(spec),
         queue=spec.queue.name if spec and spec.queue else "",
+        starts_singly=spec is not None and _starts_singly(spec),
         invalid=(parsed.path, parsed.message) if isinstance(parsed, Invalid) else None,
         deleting=meta.deletion_timestamp is not None,
         status_object=StatusObject(KIND, meta.name, meta.uid, meta.resource_version),
@@ -76,6 +80,15 @@ def _gang(spec: TrainingJobSpec | None) -> Asked:
         return asked(main, init, pod.get("resourceClaims"))
     except (msgspec.ValidationError, ValueError):
         return _NOTHING
+
+
+def _starts_singly(spec: TrainingJobSpec) -> bool:
+    """Whether no one starts its pods together. A scheduler that is named was chosen: what it does is not known here."""
+    if spec.workers == 1 or spec.queue is not None:
+        return False
+    pod = spec.template["spec"]
+    chosen = pod.get("schedulerName") not in {None, "", _DEFAULT_SCHEDULER}
+    return not chosen and not any(pod.get(field) for field in _GROUPED)
 
 
 def _checkpoint(spec: TrainingJobSpec | None) -> Checkpoint:

@@ -10,14 +10,14 @@ from tests.unit.api.schema_nodes import every_node
 
 PACKAGE = Path(ebbtide.__file__).parent
 MARKED = {f"{kind}{path}" for kind, path, node in every_node() if NO_EFFECT in node.get("description", "")}
-POLICY = {"offPeak", "spot", "placement", "rightSizing", "attribution.required"}
+POLICY = {"offPeak", "spot", "placement", "rightSizing"}
 WITHOUT_EFFECT = {
     *(f"{kind}.spec.{field}" for kind in ("CostPolicy", "ClusterCostPolicy") for field in POLICY),
     *(f"TrainingJob.spec.{field}" for field in ("interruptible", "resize", "ttlSecondsAfterFinished")),
     *(f"PriceCatalog.spec.{field}" for field in ("storage", "egress", "energy", "tariffs", "nodes[].onPrem")),
     *(f"PriceCatalog.spec.nodeSplit.{rate}Hourly" for rate in ("gpu", "cpu", "memoryGiB")),
 }
-ALSO_OTHERS = {"energy", "required"}
+ALSO_OTHERS = {"energy"}
 """Fields whose names stand for something else too: nobody can tell by the name alone that they are not read."""
 
 

@@ -158,6 +158,12 @@ def test_an_annotation_that_cannot_be_read_is_among_what_would_change_it():
     assert "Override 'Pausd' is not known. Correct the annotation that cannot be read" in ways_out
 
 
+def test_workers_that_may_start_one_by_one_are_told_what_starts_them_together():
+    found = page(told_as(IDLE, "Accepted", "True", "GangNotGuaranteed", "its 2 pods may start one by one"), POLICY)
+    ways_out = found.partition("What would change it")[2]
+    assert "Its 2 pods may start one by one. Name a Kueue queue or a gang scheduler" in ways_out
+
+
 def test_a_receiver_that_nobody_knows_is_told_on_the_page_of_the_work():
     policy = copy.deepcopy(POLICY)
     policy["status"] = {"conditions": [{"type": "Accepted", "status": "True", "reason": "ReceiverNotFound"}]}

@@ -6,6 +6,7 @@ from typing import Any
 
 from ebbtide.core.object_status import ObjectStatus, changed_statuses
 from ebbtide.core.plan import plan
+from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import Catalog, Policy
 from ebbtide.core.status import fingerprint
 from ebbtide.core.workload import StoredCondition, Workload
@@ -61,6 +62,14 @@ def test_a_policy_that_cannot_be_read_is_not_accepted() -> None:
     [found] = changed([unreadable_policy(conditions=())])
     assert first_condition(found) == ("False", "UnknownValue")
     assert "it is not used" in found.status["conditions"][0]["message"]
+
+
+def test_a_policy_with_a_time_zone_that_does_not_exist_is_not_accepted() -> None:
+    why = "spec.offPeak.timeZone: 'Mars/Phobos' is no IANA time zone; write one like Europe/Berlin"
+    written = replace(unreadable_policy(conditions=()), problem=why, problem_reason=Reason.InvalidTimeZone)
+    [found] = changed([written])
+    assert first_condition(found) == ("False", "InvalidTimeZone")
+    assert found.status["conditions"][0]["message"] == f"{why}; it is not used"
 
 
 def test_what_is_stored_already_is_not_told_again() -> None:

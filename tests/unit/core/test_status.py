@@ -9,8 +9,9 @@ from ebbtide.api.training_job_status import TrainingJobStatus
 from ebbtide.core.conditions import Problem, conditions_of
 from ebbtide.core.decision import Decision, Verb
 from ebbtide.core.reason import Reason
+from ebbtide.core.snapshot import MetricsHealth
 from ebbtide.core.status import Outline, fingerprint, merged_conditions, workload_status
-from ebbtide.core.workload import Intent, Memory, StoredCondition, Workload
+from ebbtide.core.workload import Checkpoint, Intent, Memory, StoredCondition, Workload
 from ebbtide.objects.views_status import memory
 from tests.builders import (
     DAY,
@@ -78,6 +79,18 @@ CONDITIONS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "a policy that is not accepted": (
         told(workload(intent=Intent(policy_name="CostPolicy/batch")), "Accepted", policies=[unreadable_policy()]),
         ("False", "PolicyInvalid"),
+    ),
+    "several workers that nobody starts together": (
+        told(workload(workers=2, starts_singly=True), "Accepted"),
+        ("True", "GangNotGuaranteed"),
+    ),
+    "several workers that have ended": (
+        told(workload(workers=2, starts_singly=True, target=job(finished=Reason.JobCompleted)), "Accepted"),
+        ("True", "Accepted"),
+    ),
+    "several workers that Kueue holds without being named": (
+        told(workload(workers=2, starts_singly=True, itself=job()), "Accepted"),
+        ("True", "Accepted"),
     ),
     "open": (told(workload(), "Succeeded"), ("Unknown", "GPUActive")),
     "open and refused": (told(workload(), "Succeeded", problem=DENIED), ("Unknown", "PermissionDenied")),
@@ -202,6 +215,77 @@ def test_a_condition_keeps_its_transition_time_while_its_status_stays() -> None:
     assert (kept["lastTransitionTime"], kept["observedGeneration"]) == ("2026-11-17T11:10:00Z", 2)
     [changed] = merged_conditions([wanted], [replace(stored, status="False")], 2, NOW)
     assert changed["lastTransitionTime"] == "2026-11-18T11:10:00Z"
+
+
+def idle_message(it: Workload, *done: Verb, **seen: Any) -> str:
+    found = conditions_of(decide(it, **{"idle_for": 960, **seen}), frozenset(done))
+    [message] = [each.message for each in found if each.type == "Idle"]
+    return message
+
+
+class TestAnnouncement:
+    """The condition Idle while a warning stands."""
+
+    VETO = "`kubectl ebbtide keep trainingjob/resnet -n vision --for 4h` prevents that"
+    AT_11_15 = f"; it will be paused after 2026-11-18T11:15:00Z unless used; it costs 20.00 USD an hour; {VETO}"
+
+    def test_it_says_when_the_price_and_the_line_that_vetoes_it(self) -> None:
+        said = idle_message(workload(), Verb.Warn, catalogs=PRICES)
+        assert said.startswith("2 devices idle since ")
+        assert said.endswith(self.AT_11_15)
+
+    def test_it_says_the_same_at_later_ticks(self) -> None:
+        warned = workload(memory=Memory(warned_at=NOW, conditions=(accepted(),)))
+        later = [idle_message(warned, catalogs=PRICES, idle_for=960 + s, now=NOW + s) for s in (30, 60, 240)]
+        assert all(said.endswith(self.AT_11_15) for said in later)
+
+    def test_a_later_tick_is_no_news(self) -> None:
+        warned = ending(workload(), Verb.Warn, idle_for=960, catalogs=PRICES)
+        remembered = workload(memory=memory(warned))
+        later = ending(remembered, idle_for=990, now=NOW + 30, catalogs=PRICES)
+        assert fingerprint(later) == fingerprint(warned)
+
+    def test_a_price_that_is_not_known_is_a_dash(self) -> None:
+        assert "; it costs - an hour (see condition Priced); " in idle_message(workload(), Verb.Warn)
+
+    def test_a_warning_that_was_not_written_announces_nothing(self) -> None:
+        assert "ebbtide" not in idle_message(workload())
+        assert "an hour" not in idle_message(workload())
+
+    def test_a_warning_that_no_pause_follows_has_nothing_to_veto(self) -> None:
+        fragile = workload(checkpoint=Checkpoint())
+        warned = idle_message(fragile, Verb.Warn, catalogs=PRICES)
+        assert warned.endswith("; warned, and no pause follows (NoCheckpoint); it costs 20.00 USD an hour")
+        stands = replace(fragile, memory=Memory(warned_at=NOW - 60, warned_without="NoCheckpoint"))
+        assert idle_message(stands, catalogs=PRICES) == warned
+
+    def test_what_comes_to_forbid_the_pause_takes_the_announcement_back(self) -> None:
+        warned = workload(memory=Memory(warned_at=NOW - 60, conditions=(accepted(),)), checkpoint=Checkpoint())
+        assert "no pause follows (NoCheckpoint)" in idle_message(warned)
+        assert "keep" not in idle_message(warned)
+        due = replace(warned, memory=WARNED)
+        assert "no pause follows (NoCheckpoint)" in idle_message(due, idle_for=1300)
+
+    def test_doubt_leaves_the_warning_and_its_veto(self) -> None:
+        doubt = MetricsHealth(up=False, message="Prometheus is down")
+        said = idle_message(workload(memory=WARNED), idle_for=1300, metrics=doubt, catalogs=PRICES)
+        assert "; warned before, and not paused while this lasts; it costs 20.00 USD an hour; " in said
+        assert said.endswith(self.VETO)
+
+    def test_after_the_pause_and_after_work_began_again_nothing_is_announced(self) -> None:
+        assert "an hour" not in idle_message(workload(memory=WARNED), Verb.Pause, idle_for=1300)
+        assert "an hour" not in idle_message(workload(memory=WARNED), idle_for=None)
+
+    def test_observe_says_what_would_be(self) -> None:
+        seen: dict[str, Any] = {"policies": [policy(spec={"mode": "Observe"})], "catalogs": PRICES}
+        price = "it costs 20.00 USD an hour"
+        planned = idle_message(workload(), Verb.Warn, **seen)
+        assert planned.endswith(f"; it would be paused after 2026-11-18T11:15:00Z unless used; {price}")
+        due = workload(memory=Memory(would_be=("Warn", "GPUIdle", NOW - 400)))
+        assert idle_message(due, Verb.Pause, idle_for=1300, **seen).endswith(f"; it would be paused now; {price}")
+        fragile = idle_message(workload(checkpoint=Checkpoint()), Verb.Warn, **seen)
+        assert fragile.endswith(f"; it would be warned about, not paused (NoCheckpoint); {price}")
+        assert "an hour" not in idle_message(workload(), policies=[])
 
 
 class TestPause:

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from ebbtide.core.reason import Reason
+from ebbtide.core.snapshot import Policy
 from ebbtide.core.workload import BESIDE, CLAIMS, Attribution, Checkpoint, Memory, Pod, Workload
 from ebbtide.objects.quantity import Container, Resources, asked, quantity
 from ebbtide.objects.views_job import JobStore, decode_job
 from ebbtide.objects.views_node import decode_namespace, decode_node
 from ebbtide.objects.views_pod import PodStore, decode_pod
-from ebbtide.objects.views_policy import decode_breaker, decode_catalog, decode_policy
+from ebbtide.objects.views_policy import decode_breaker, decode_catalog, decode_cluster_policy, decode_policy
 from ebbtide.objects.views_status import memory
 from ebbtide.objects.views_training_job import decode_training_job
 
@@ -407,6 +408,26 @@ def test_a_training_job_whose_template_claims_devices_says_so(more: Any, want: t
 
 
 @pytest.mark.parametrize(
+    ("spec", "scheduling", "singly"),
+    [
+        ({}, {}, True),
+        ({}, {"schedulerName": "default-scheduler"}, True),
+        ({"workers": 1}, {}, False),
+        ({"queue": {"name": "research"}}, {}, False),
+        ({}, {"schedulerName": "volcano"}, False),
+        ({}, {"schedulingGroup": {"podGroupName": "a"}}, False),
+        ({}, {"workloadRef": {"name": "a", "podGroup": "workers"}}, False),
+        ({"workers": "four"}, {}, False),
+    ],
+)
+def test_several_workers_start_singly_where_nothing_that_starts_them_together_is_named(
+    spec: Any, scheduling: Any, singly: bool
+) -> None:
+    seen = training_job({**spec, "template": {"spec": {**POD, **scheduling}}})
+    assert seen.starts_singly is singly
+
+
+@pytest.mark.parametrize(
     ("spec", "path"),
     [
         ({"checkpoint": {"mode": "Sometimes"}}, "spec.checkpoint.mode"),
@@ -510,5 +531,39 @@ def test_policies_and_catalogs_that_cannot_be_read_say_why() -> None:
     assert good.spec is not None
     assert (bad.spec, bad.reference) == (None, "CostPolicy/a")
     assert bad.problem.startswith("spec.mode: 'Maybe' is not known")
+    assert bad.problem_reason is Reason.UnknownValue
     assert catalog.spec is None
     assert "spec.currency" in catalog.problem
+
+
+def policy_with_zones(decode: Any, whole: str | None, *windows: str | None) -> Policy:
+    """Windows with these time zones; None: without one."""
+    named = [{"start": "22:00", "end": "06:00", **({"timeZone": zone} if zone else {})} for zone in windows]
+    off_peak = {"windows": named, **({"timeZone": whole} if whole else {})}
+    found: Policy = decode(dumped({"metadata": meta(), "spec": {"selector": {}, "offPeak": off_peak}}))[1]
+    return found
+
+
+@pytest.mark.parametrize("decode", [decode_policy, decode_cluster_policy])
+@pytest.mark.parametrize(
+    ("zones", "path"),
+    [
+        (("Mars/Phobos", None), "spec.offPeak.timeZone: 'Mars/Phobos'"),
+        (("Europe/Berlin", None, "Mars/Phobos"), "spec.offPeak.windows[1].timeZone: 'Mars/Phobos'"),
+        ((None, "europe berlin"), "spec.offPeak.windows[0].timeZone: 'europe berlin'"),
+        (("../../etc/passwd", None), "spec.offPeak.timeZone: '../../etc/passwd'"),
+        (("Europe", None), "spec.offPeak.timeZone: 'Europe'"),
+        (("Europe/Berl\x00n", None), "spec.offPeak.timeZone: 'Europe/Berl\\x00n'"),
+        (("Zürich", None), "spec.offPeak.timeZone: 'Zürich'"),
+    ],
+)
+def test_a_time_zone_that_does_not_exist_makes_a_policy_unusable(decode: Any, zones: Any, path: str) -> None:
+    seen = policy_with_zones(decode, *zones)
+    assert seen.spec is None
+    assert seen.problem == f"{path} is no IANA time zone; write one like Europe/Berlin"
+    assert seen.problem_reason is Reason.InvalidTimeZone
+
+
+def test_time_zones_that_exist_are_used() -> None:
+    assert policy_with_zones(decode_policy, "Europe/Berlin", "UTC", "Asia/Kolkata", None).spec is not None
+    assert policy_with_zones(decode_policy, None, "America/Argentina/Ushuaia").problem == ""

@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from ebbtide.core.decision import Verb
+from ebbtide.core.decision import Action, Decision, Verb
+from ebbtide.core.settings import Safety
 from ebbtide.engine.refusals import MOST_SECONDS
 from ebbtide.ports import Outcome, OutcomeKind
 from tests.builders import HOUR, MINUTE
@@ -107,3 +108,49 @@ async def test_what_may_be_otherwise_in_a_moment_is_tried_at_every_tick(kind: Ou
     await it.run_until_tried(1)
     await it.world.run_for(5 * MINUTE, step=TICK)
     assert set(it.gaps()) == {30}
+
+
+class Namespaced:
+    """Six idle TrainingJobs under a limit of two an hour; the three that are idle for longest may not be paused."""
+
+    def __init__(self) -> None:
+        self.world = World(safety=Safety(2, 0, 0))
+        self.denied = frozenset({"job-0", "job-1", "job-2"})
+        for number in range(6):
+            name = f"job-{number}"
+            stored = self.world.cluster.add(name)
+            stored.workload = replace(stored.workload, uid=name)
+        self.execute, self.world.cluster.execute = self.world.cluster.execute, self._execute  # type: ignore[method-assign]
+
+    async def _execute(self, decision: Decision, action: Action) -> Outcome:
+        if action.verb is Verb.Pause and action.workload.name in self.denied:
+            return Outcome(OutcomeKind.Denied, "its admission policy says no")
+        return await self.execute(decision, action)
+
+    def paused(self) -> list[str]:
+        return [name for name in self.world.cluster.jobs if self.world.is_paused(name)]
+
+
+async def test_what_is_refused_holds_no_place_that_another_could_take() -> None:
+    it = Namespaced()
+    await it.world.run_until(lambda: len(it.paused()) == 2, within=LONG, step=TICK)
+    assert it.paused() == ["job-3", "job-4"]
+    assert [it.world.condition("Succeeded", name)[1] for name in sorted(it.denied)] == ["PermissionDenied"] * 3
+    assert it.world.condition("Succeeded", "job-5") == ("Unknown", "TooManyPauses")
+    await it.world.run_for(2 * TICK, step=TICK)
+    before = it.world.cluster.writes
+    await it.world.run_for(10 * MINUTE, step=TICK)
+    said = {one.workload.name: one.message for one in (await it.world.tick(TICK)).plan.decisions}
+    assert said["job-5"] == "fleet: 2 idle pauses in the last hour of at most 2"
+    assert said["job-0"] == f"the API server refused its pause; it is tried again after the others: {said['job-5']}"
+    assert it.world.cluster.writes == before, "who waits is told once"
+
+
+async def test_the_limit_holds_when_the_refusal_ends_and_what_was_refused_comes_after_the_others() -> None:
+    it = Namespaced()
+    await it.world.run_until(lambda: len(it.paused()) == 2, within=LONG, step=TICK)
+    it.denied = frozenset()
+    await it.world.run_for(50 * MINUTE, step=TICK)
+    assert len(it.paused()) == 2
+    await it.world.run_for(15 * MINUTE, step=TICK)
+    assert it.paused() == ["job-0", "job-3", "job-4", "job-5"]

@@ -268,7 +268,7 @@ class WorkloadStatus(ApiModel):
     pause: PauseStatus | None = None
     """The present or the last pause."""
     attempts: AttemptsStatus | None = None
-    """What was done last to the lever, and how often in a row."""
+    """What was done last to the lever, and how often in a row, or the start that is about to be made."""
     labelling: LabellingStatus | None = None
     """Attribution labels on an adopted workload, and how often they had to be written."""
     override: OverrideStatus | None = None

@@ -3,6 +3,9 @@
 A pause by policy that is undone is told by the object itself (`lever_untouched`). This counts what is wanted by others
 than policies, and would be done again with every tick: a human's Paused or Running, the start of what was held, the
 removal of a restore annotation that is out of date. Anything else that we do to the lever in between ends the count.
+
+Before what a policy paused is started again, that is noted here too. A start that was done and never told, because the
+process was killed or lost its lead, looks just like one by hand; the cause may be gone, the note is not.
 """
 
 from typing import Final
@@ -19,6 +22,8 @@ MOST: Final = 3
 DAY_SECONDS: Final = 24 * 3600.0
 _OF_LEVERS: Final = frozenset({Verb.Pause, Verb.Resume, Verb.Start, Verb.Forget})
 _BY_WORD: Final = frozenset({Wish.Stop, Wish.Run})
+_COMING: Final = "Resuming/"
+"""Begins the request of a start that is about to be made; what was done begins with a verb."""
 _BY_ITSELF: Final = frozenset({(Verb.Start, Reason.Running), (Verb.Forget, Reason.RestoreStale)})
 
 
@@ -43,10 +48,29 @@ def by_itself(verb: Verb, reason: Reason) -> str:
     return f"{verb}/{reason}"
 
 
+def is_starting(situation: Situation) -> bool:
+    """Status says that we were about to start it again, and not what became of that."""
+    stored = situation.workload.memory.attempts
+    return stored is not None and stored.request.startswith(_COMING)
+
+
+def to_announce(decision: Decision) -> Action | None:
+    """The start of what a policy paused: noted before it is made."""
+    target = decision.ruled.situation.target
+    if target is None or target.restore is None or target.restore.by != Actor.Policy:
+        return None
+    return next((it for it in decision.actions if it.verb is Verb.Resume and not it.observed), None)
+
+
 def attempts_record(decision: Decision, done: frozenset[Verb]) -> Attempts | None:
     """status.attempts after this tick."""
     situation = decision.ruled.situation
     before = situation.workload.memory.attempts
+    coming = to_announce(decision)
+    if coming is not None and Verb.Resume not in done:
+        return before if is_starting(situation) else Attempts(f"{_COMING}{coming.reason}", 1, situation.now)
+    if is_starting(situation) and not situation.is_between_queue_entries:
+        before = None  # it runs, and the pause ends with this status; or nobody wants to start it any more
     action = next((it for it in decision.actions if it.verb in _OF_LEVERS and it.verb in done), None)
     if action is None or action.observed or action.reason is Reason.ConflictingController:
         return before

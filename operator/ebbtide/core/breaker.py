@@ -33,23 +33,35 @@ class Managed(Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class Quota:
-    """How many idle pauses one scope (the fleet or one policy) still allows. Counts down as pauses are admitted."""
+    """How many idle pauses one scope (the fleet or one policy) still allows.
+
+    What was paused and what is admitted in this tick use it up alike, and are told apart: an admitted pause may yet be
+    refused by the API server.
+    """
 
     scope: str
     per_hour: int
     percent: int
     count: int = 0
+    """Idle pauses of the last hour."""
     devices: int = 0
+    """Of these pauses."""
+    due_count: int = 0
+    """Pauses admitted in this tick."""
+    due_devices: int = 0
     total_devices: int = 0
     members: int = 0
 
     def admit(self, devices: int) -> str:
         """Empty when one more pause of so many devices fits, else the sentence that refuses it."""
-        if self.per_hour and self.count + 1 > self.per_hour:
-            return f"{self.scope}: {self.count} idle pauses in the last hour of at most {self.per_hour}"
-        if self.percent and self.members >= SMALL_FLEET and self.devices + devices > self.allowed_devices:
+        if self.per_hour and self.count + self.due_count + 1 > self.per_hour:
+            due = f" and {self.due_count} due now," if self.due_count else ""
+            return f"{self.scope}: {self.count} idle pauses in the last hour{due} of at most {self.per_hour}"
+        wanted = self.devices + self.due_devices + devices
+        if self.percent and self.members >= SMALL_FLEET and wanted > self.allowed_devices:
+            due = f" and {self.due_devices} due now" if self.due_devices else ""
             return (
-                f"{self.scope}: {self.devices} of {self.total_devices} devices idle-paused in the last hour, "
+                f"{self.scope}: {self.devices} of {self.total_devices} devices idle-paused in the last hour{due}, "
                 f"{devices} more would exceed {self.percent} % ({self.allowed_devices})"
             )
         return ""
@@ -60,9 +72,14 @@ class Quota:
         return max(1, ceil(self.total_devices * self.percent / 100))
 
     def take(self, devices: int) -> None:
-        """Count one admitted pause."""
+        """Count one pause of the last hour."""
         self.count += 1
         self.devices += devices
+
+    def reserve(self, devices: int) -> None:
+        """Count one pause that is admitted in this tick."""
+        self.due_count += 1
+        self.due_devices += devices
 
 
 @dataclass(slots=True)
@@ -85,7 +102,7 @@ class Limits:
             if refused:
                 return Reason.TooManyPauses, refused
         for quota in quotas:
-            quota.take(workload.accelerators)
+            quota.reserve(workload.accelerators)
         return None
 
 

@@ -90,10 +90,13 @@ def lever_untouched(situation: Situation) -> Ruling | None:
 def _is_wiped(situation: Situation) -> bool:
     """A policy's pause that status knows of is over and the restore annotation gone, and we did neither.
 
-    So it is after `kubectl replace`. Had we ended it ourselves and could not tell, its cause would still be there.
+    So it is after `kubectl replace`. Had we ended it ourselves and could not tell, status would say that we were about
+    to. Who starts by hand what we were about to start undoes nothing.
     """
     pause = situation.workload.memory.pause
     if pause is None or pause.ended_at is not None or pause.by != Actor.Policy or situation.word.wish is Wish.Run:
+        return False
+    if attempts.is_starting(situation):
         return False
     return not leaving(situation, pause.reason) and not long_enough(situation, pause.since)
 

@@ -19,7 +19,7 @@ from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import Ruling
 from ebbtide.core.situation import Gatherer, Situation
 from ebbtide.core.snapshot import Snapshot
-from ebbtide.core.workload import HourlyCost, Instant, Workload
+from ebbtide.core.workload import HourlyCost, Instant, Workload, WorkloadKey
 
 LEAVING_PER_MINUTE = 20
 """Resumes of what no policy governs any more are spread (design: "Leaving")."""
@@ -119,18 +119,39 @@ def _policy_quotas(ruled: list[Ruled], members: list[Managed], now: Instant) -> 
 
 
 def _limited(ruled: list[Ruled], allowed: Limits, now: Instant) -> list[Ruled]:
-    """Idle pauses admitted longest idle first until a limit is reached; the others are refused with its numbers."""
+    """Idle pauses admitted longest idle first until a limit is reached; the others are refused with its numbers.
+
+    Those that the API server has refused come last: they are tried again, but keep nobody else from being paused.
+    """
     acting = (each for each in ruled if each.ruling.actions)
     due = [each for each in acting if any(_is_idle_pause(action) for action in each.ruling.actions)]
     refused: dict[int, Ruling] = {}
-    for each in sorted(due, key=lambda it: (it.situation.judgement.idle_since or now, it.situation.workload.key)):
+
+    def turn(it: Ruled) -> tuple[bool, Instant, WorkloadKey]:
+        return _was_denied(it.situation), it.situation.judgement.idle_since or now, it.situation.workload.key
+
+    for each in sorted(due, key=turn):
         name = each.situation.governing.reference_in_namespace
         no = allowed.admit(each.situation.workload, name, now)
         if no is not None:
-            refused[id(each)] = changed(each.ruling, reason=no[0], message=no[1], refused=no[0], actions=())
+            reason, message = _as_denied(*no) if _was_denied(each.situation) else no
+            refused[id(each)] = changed(each.ruling, reason=reason, message=message, refused=reason, actions=())
     if not refused:
         return ruled
     return [changed(each, ruling=refused[id(each)]) if id(each) in refused else each for each in ruled]
+
+
+def _was_denied(situation: Situation) -> bool:
+    """Status tells that the API server refused it. What is due to be paused now was due then."""
+    stored = next((it for it in situation.workload.memory.conditions if it.type == "Succeeded"), None)
+    return stored is not None and stored.reason == Reason.PermissionDenied
+
+
+def _as_denied(reason: Reason, message: str) -> tuple[Reason, str]:
+    """It stays known as refused while it waits for its turn: else it would be first again with the next tick."""
+    if reason is not Reason.TooManyPauses:
+        return reason, message
+    return Reason.PermissionDenied, f"the API server refused its pause; it is tried again after the others: {message}"
 
 
 def _is_idle_pause(action: Action) -> bool:

@@ -1,9 +1,11 @@
 """Doing what was decided, one workload at a time."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import structlog
 
+from ebbtide.core.attempts import is_starting, to_announce
 from ebbtide.core.breaker import IDLE_REASONS
 from ebbtide.core.decision import Action, Decision, FleetFinding, Verb
 from ebbtide.core.explanation import with_numbers
@@ -20,6 +22,11 @@ from ebbtide.ports import Clock, Cluster, Outcome, OutcomeKind
 
 log = structlog.get_logger(__name__)
 
+MOST_UNNOTED: Final = 3
+"""Ticks that a start waits for a status that cannot be written. Then work comes back without its note."""
+_WRITTEN: Final = frozenset({OutcomeKind.Done, OutcomeKind.Unchanged})
+_NO: Final = frozenset({OutcomeKind.Denied, OutcomeKind.Rejected})
+
 
 class Execution:
     """What decisions ask for goes to the cluster; what does not stand any more is left."""
@@ -29,11 +36,16 @@ class Execution:
         self._statuses = statuses
         self._patience = Patience()
         self._refusals = Refusals(settings.tick_seconds)
+        self._unnoted: dict[str, int] = {}
+        """UID to how often in a row a start could not be noted."""
 
     def look(self, decisions: Sequence[Decision], now: Instant) -> None:
         """Once a tick, before anything is done: what must last is counted from when it was first said."""
         self._patience.look(decisions, now)
         self._refusals.forget_others(decisions)
+        if self._unnoted:
+            starting = {it.ruled.situation.workload.uid for it in decisions if to_announce(it) is not None}
+            self._unnoted = {uid: times for uid, times in self._unnoted.items() if uid in starting}
 
     async def open_breaker(self, fleet: FleetFinding) -> None:
         """Put the breaker's end on the Lease; what fails is tried again while the jump is in sight."""
@@ -69,6 +81,8 @@ class Execution:
             return Outcome(OutcomeKind.Conflict, "what its user did is not noted yet")
         if not self._patience.is_due(decision, action, self._clock.now()):
             return None
+        if action.verb is Verb.Resume and not await self._is_announced(decision, health):
+            return Outcome(OutcomeKind.Conflict, "that it is about to be started is not noted yet")
         return await self._cluster.execute(decision, action)
 
     def _unconfirmed(self, decision: Decision, action: Action, health: MetricsHealth) -> str:
@@ -83,10 +97,26 @@ class Execution:
         """The human's word is in status before the annotation that told of it is removed: a crash loses neither."""
         if decision.ruled.situation.workload.status_object is None:
             return False
-        due = self._statuses.due(Acted(decision), health)
-        if due is None:
+        return await self._noted(decision, health) in _WRITTEN
+
+    async def _is_announced(self, decision: Decision, health: MetricsHealth) -> bool:
+        """Status says that we are about to start it: killed after that, we do not take our start for a human's.
+
+        What says no to the note, or cannot take it for several ticks, does not keep work from coming back.
+        """
+        if to_announce(decision) is None or is_starting(decision.ruled.situation):
             return True
-        return (await self._cluster.write_status(due)).kind in {OutcomeKind.Done, OutcomeKind.Unchanged}
+        uid, kind = decision.ruled.situation.workload.uid, await self._noted(decision, health)
+        if kind in _WRITTEN or kind in _NO:
+            self._unnoted.pop(uid, None)
+            return True
+        self._unnoted[uid] = self._unnoted.get(uid, 0) + 1
+        return self._unnoted[uid] >= MOST_UNNOTED
+
+    async def _noted(self, decision: Decision, health: MetricsHealth) -> OutcomeKind:
+        """What the decision says goes to status before it is done."""
+        due = self._statuses.due(Acted(decision), health)
+        return OutcomeKind.Unchanged if due is None else (await self._cluster.write_status(due)).kind
 
 
 def _warned(decision: Decision, action: Action) -> Outcome:

@@ -9,7 +9,7 @@ from ebbtide.core.evidence import EvidenceBook
 from ebbtide.core.plan import LEAVING_PER_MINUTE, plan
 from ebbtide.core.reason import Reason
 from ebbtide.core.settings import Safety
-from ebbtide.core.workload import Breaker, Memory, Workload
+from ebbtide.core.workload import Breaker, Memory, StoredCondition, Workload
 from tests.builders import (
     NOW,
     accepted,
@@ -63,8 +63,54 @@ def test_the_longest_idle_are_paused_first_and_the_others_are_told_why_not() -> 
     assert {name: verbs(decision) for name, decision in found.items()} == {"a": [], "b": ["Pause"], "c": ["Pause"]}
     assert found["a"].deciding is Reason.TooManyPauses
     assert found["a"].refused is Reason.TooManyPauses
-    assert "2 idle pauses in the last hour of at most 2" in found["a"].message
+    assert found["a"].message == "fleet: 0 idle pauses in the last hour and 2 due now, of at most 2"
     assert found["a"].warned_at == NOW - 400
+
+
+DENIED = StoredCondition("Succeeded", "Unknown", "PermissionDenied", NOW - 60, 1)
+
+
+def denied(*names: str) -> list[Workload]:
+    """Their pause was refused by the API server when it was last tried."""
+    return [replace(it, memory=replace(WARNED, conditions=(accepted(), DENIED))) for it in ripe(*names)]
+
+
+def test_what_the_api_server_refused_waits_for_the_others_and_stays_known_as_refused() -> None:
+    works = [*denied("a", "b"), *ripe("c", "d")]
+    book = seen(*works, idle_for={"a": 1700, "b": 1600, "c": 1400, "d": 1300})
+    found = decisions_by_name(plan(snapshot(state(*works), book, options=settings(safety=Safety(3, 0, 0)))))
+    assert {name: verbs(it) for name, it in found.items()} == {"a": ["Pause"], "b": [], "c": ["Pause"], "d": ["Pause"]}
+    assert (found["b"].deciding, found["b"].refused) == (Reason.PermissionDenied, Reason.PermissionDenied)
+    assert found["b"].message == (
+        "the API server refused its pause; it is tried again after the others: "
+        "fleet: 0 idle pauses in the last hour and 3 due now, of at most 3"
+    )
+
+
+def test_a_limit_holds_also_where_all_were_refused_before() -> None:
+    works = denied("a", "b", "c")
+    options = settings(safety=Safety(2, 0, 0))
+    first = decisions_by_name(plan(snapshot(state(*works), seen(*works), options=options)))
+    again = decisions_by_name(plan(snapshot(state(*reversed(works)), seen(*works), options=options)))
+    assert {name: verbs(it) for name, it in first.items()} == {"a": ["Pause"], "b": ["Pause"], "c": []}
+    assert {name: (verbs(it), it.message) for name, it in again.items()} == {
+        name: (verbs(it), it.message) for name, it in first.items()
+    }
+
+
+def test_the_share_of_devices_tells_what_is_paused_apart_from_what_is_due() -> None:
+    works = ripe(*(f"job-{number:02}" for number in range(20)))
+    options = settings(safety=Safety(0, 10, 0))
+    found = plan(snapshot(state(*works), seen(*works), options=options)).decisions
+    (said,) = {it.message for it in found if not it.actions}
+    assert said == ("fleet: 0 of 20 devices idle-paused in the last hour and 2 due now, 1 more would exceed 10 % (2)")
+
+
+def test_an_open_breaker_is_told_also_of_what_was_refused() -> None:
+    works = denied("a")
+    cluster = state(*works, breaker=Breaker(open_until=NOW + 600))
+    (found,) = plan(snapshot(cluster, seen(*works), options=settings(safety=Safety(3, 0, 0)))).decisions
+    assert found.deciding is Reason.CircuitBreakerOpen
 
 
 def test_a_policys_limit_holds_for_its_own_workloads_only() -> None:

@@ -1,6 +1,7 @@
 """From an idle verdict to a warning and a pause: when each is due, and what refuses the pause."""
 
 from dataclasses import dataclass
+from math import inf
 
 from msgspec import Struct
 
@@ -156,7 +157,7 @@ def refusal(
 
 def _not_yet(*refusals: Refusal | None) -> Refusal | None:
     """Of those that end by themselves the one that ends last: that is when a pause may come."""
-    return max((it for it in refusals if it is not None), key=lambda it: it.until or 0.0, default=None)
+    return max((it for it in refusals if it is not None), key=lambda it: it.until or inf, default=None)
 
 
 def _queue_managed(workload: Workload) -> Refusal | None:
@@ -297,8 +298,12 @@ def _wrong_lately(workload: Workload, idle: IdleSection, now: Instant) -> Refusa
     by_itself = idle.resume_after_seconds and lasted >= idle.resume_after_seconds
     if lasted > WRONG_SECONDS or by_itself or now - pause.ended_at >= DAY_SECONDS:
         return None
-    said = f"its pause at {stamp(pause.since)} was ended {lasted:.0f} s later: with afterSeconds Auto, one such a day"
-    return Refusal(Reason.TooManyPauses, said)
+    again = pause.ended_at + DAY_SECONDS
+    said = (
+        f"its pause at {stamp(pause.since)} was ended {lasted:.0f} s later: with afterSeconds Auto, one such a day, "
+        f"so again after {stamp(again)}"
+    )
+    return Refusal(Reason.TooManyPauses, said, again)
 
 
 def _too_many_today(workload: Workload, limits: LimitsSection | None, now: Instant) -> Refusal | None:

@@ -184,6 +184,43 @@ def test_what_forbids_a_pause(case: tuple[Any, Any]) -> None:
     assert found is wanted
 
 
+ENDED = NOW - 50 * 60
+WANTED_BACK = {"ended_at": ENDED}
+"""It began an hour ago, and somebody wanted it back ten minutes later."""
+
+
+@pytest.mark.parametrize(
+    ("changes", "section", "again"),
+    [
+        ({}, {"afterSeconds": "Auto"}, ENDED + DAY),
+        ({"ended_at": NOW - 20 * 60}, {"afterSeconds": "Auto"}, None),
+        ({"by": "User"}, {"afterSeconds": "Auto"}, None),
+        ({"ended_at": NOW - 2100}, {"afterSeconds": "Auto", "resumeAfterSeconds": 1500}, None),
+        ({}, {"afterSeconds": 3600}, None),
+        ({"since": NOW - DAY - HOUR, "ended_at": NOW - DAY - HOUR + 60}, {"afterSeconds": "Auto"}, None),
+    ],
+    ids=["wanted back", "it lasted", "a human's", "it ended by itself", "not learnt", "a day ago"],
+)
+def test_a_learnt_pause_that_was_wanted_back_at_once_is_the_only_one_that_day(
+    changes: dict[str, Any], section: dict[str, Any], again: float | None
+) -> None:
+    work = workload(memory=Memory(pause=pause_record(**{**WANTED_BACK, **changes})))
+    found = refusal(work, (pod(),), IdleSection.model_validate(section), None, found=Reason.GPUIdle, now=NOW)
+    assert (found and (found.reason, found.until)) == (again and (Reason.TooManyPauses, again))
+
+
+def test_of_refusals_that_end_by_themselves_the_last_one_is_told() -> None:
+    """Its minimum run, doubled twice, ends sooner than the day after a pause that was wanted back."""
+    work = workload(
+        memory=Memory(pause=pause_record(**WANTED_BACK, recent=(NOW - 3 * HOUR, NOW - 2 * HOUR, NOW - HOUR)))
+    )
+    idle, bounds = IdleSection.model_validate({"afterSeconds": "Auto"}), LimitsSection.model_validate({})
+    found = refusal(work, (pod(ready_at=ENDED),), idle, bounds, found=Reason.GPUIdle, now=NOW)
+    assert found is not None
+    assert (found.reason, found.until) == (Reason.TooManyPauses, ENDED + DAY)
+    assert found.message.endswith("one such a day, so again after 2026-11-19T10:20:00Z")
+
+
 def test_the_checkpoint_of_a_gang_is_its_oldest() -> None:
     young, old = pod("w-0", checkpointed_at=NOW - 60), pod("w-1", checkpointed_at=NOW - HOUR)
     assert last_checkpoint((young, old), NOW) == NOW - HOUR

@@ -24,7 +24,8 @@ from tests.bench.processes import BenchError, Http, module, peak_mib, running, u
 from tests.bench.report import Figure, Section, at_most, below, told
 
 TITLE = "Scale: 5,000 workloads, 50,000 pods"
-COMMAND = "make bench"
+FULL_TITLE = f"{TITLE}, with the chart's look-back"
+COMMAND, FULL_COMMAND = "make bench", "python -m tests.bench --full --only scale"
 QUIET_TICKS = 20
 TICK_SECONDS = 2.0
 SAMPLE_SECONDS = 30.0
@@ -206,7 +207,7 @@ class World:
 
 
 def measure(*, full: bool) -> Section:
-    """Run it. `full`: two hours of history, the chart's default, instead of a quarter."""
+    """Run it. `full`: two hours of history, the chart's default, instead of half an hour."""
     fleet = Fleet(since=time.time() - 12_000)
     scale = Scale(fleet, 7200.0, PATIENT_IDLE) if full else Scale(fleet, 1800.0, IDLE)
     with tempfile.TemporaryDirectory(prefix="ebbtide-bench-") as folder:
@@ -214,7 +215,8 @@ def measure(*, full: bool) -> Section:
         with world.servers():
             cold = world.settle_and_watch()
             warm = world.restart(settle=full)
-    return Section(TITLE, scale.how, "make soak" if full else COMMAND, list(_figures(cold, warm, full=full)))
+    title, command = (FULL_TITLE, FULL_COMMAND) if full else (TITLE, COMMAND)
+    return Section(title, scale.how, command, list(_figures(cold, warm, full=full)))
 
 
 def _figures(cold: Run, warm: Run, *, full: bool) -> Iterator[Figure]:

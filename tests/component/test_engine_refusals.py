@@ -153,4 +153,16 @@ async def test_the_limit_holds_when_the_refusal_ends_and_what_was_refused_comes_
     await it.world.run_for(50 * MINUTE, step=TICK)
     assert len(it.paused()) == 2
     await it.world.run_for(15 * MINUTE, step=TICK)
-    assert it.paused() == ["job-0", "job-3", "job-4", "job-5"]
+    assert {"job-3", "job-4", "job-5"} < set(it.paused())
+    assert len(it.paused()) == 4
+
+
+async def test_what_is_refused_for_ever_does_not_keep_what_was_refused_once() -> None:
+    """A right was missing for all; it is back, and an admission policy goes on refusing the two idle for longest."""
+    it = Namespaced()
+    stubborn, it.denied = frozenset({"job-0", "job-1"}), frozenset(it.world.cluster.jobs)
+    await it.world.run_for(LONG, step=TICK)
+    assert {it.world.condition("Succeeded", name)[1] for name in it.denied} == {"PermissionDenied"}
+    it.denied = stubborn
+    await it.world.run_until(lambda: len(it.paused()) == 4, within=6 * HOUR, step=TICK)
+    assert it.paused() == ["job-2", "job-3", "job-4", "job-5"]

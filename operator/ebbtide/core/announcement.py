@@ -8,7 +8,7 @@ from ebbtide.core.idle import IDLE_VERDICTS
 from ebbtide.core.idle_concern import idle
 from ebbtide.core.ruling import veto_command
 from ebbtide.core.timestamps import stamp
-from ebbtide.core.workload import HourlyCost
+from ebbtide.core.workload import HourlyCost, Instant
 
 
 def announcement(decision: Decision, done: frozenset[Verb]) -> str:
@@ -20,11 +20,16 @@ def announcement(decision: Decision, done: frozenset[Verb]) -> str:
     price, withheld = _price(decision.hourly), _withheld(decision, done)
     if withheld:
         return f"warned, and no pause follows ({withheld}); {price}"
-    if decision.judgement.verdict in IDLE_VERDICTS and decision.eligible_after is not None:
-        when = f"it will be paused after {stamp(decision.eligible_after)} unless used"
-    else:
-        when = "warned before, and not paused while this lasts"
-    return f"{when}; {price}; `{veto_command(decision.ruled.situation)}` prevents that"
+    veto = f"`{veto_command(decision.ruled.situation)}` prevents"
+    if decision.judgement.verdict not in IDLE_VERDICTS or decision.eligible_after is None:
+        return f"warned before, and not paused while this lasts; {price}; {veto} a pause after it"
+    return f"{_when(decision.eligible_after, decision)}; {price}; {veto} that"
+
+
+def _when(eligible: Instant, decision: Decision) -> str:
+    if eligible > decision.ruled.situation.now:
+        return f"it will be paused after {stamp(eligible)} unless used"
+    return f"its pause is due since {stamp(eligible)}, and condition Succeeded says what it waits for"
 
 
 def _stands(decision: Decision, done: frozenset[Verb]) -> bool:

@@ -93,7 +93,20 @@ def _doubt(guard: Guard, tally: Tally) -> Doubt | None:
     use = guard.lines(signs).get(key)
     if use is None:
         return None
-    return _ended(guard, use, gang, signs.step) or _torn(guard, use, tally, signs.step)
+    return _ended(guard, use, gang, signs.step) or _unseen(guard, use, tally) or _torn(guard, use, tally, signs.step)
+
+
+def _unseen(guard: Guard, use: Use, tally: Tally) -> Doubt | None:
+    """Others of its gang are measured, and one that ran for the whole span is not: it may have been, long ago."""
+    pods = tally.gang.lineup.everyone
+    if not any(pod.name in use.pods for pod in pods):
+        return None
+    for pod in pods:
+        ran = pod.ready_since is not None and pod.ready_since <= tally.edge
+        if ran and pod.name not in use.pods and not (guard is NETWORK and pod.host_network):
+            said = f"no {guard.name} series of pod {pod.name}, and others of its gang have some"
+            return Doubt(Reason.MetricsMissing, f"{said} ({guard.setting} 0 turns it off)")
+    return None
 
 
 def _ended(guard: Guard, use: Use, gang: Gang, step: float) -> Doubt | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from zlib import crc32
 
 from msgspec import Struct
 from msgspec.structs import replace as changed
@@ -21,6 +22,8 @@ from ebbtide.core.situation import Gatherer, Situation
 from ebbtide.core.snapshot import Snapshot
 from ebbtide.core.workload import HourlyCost, Instant, Workload, WorkloadKey
 
+TURN_SECONDS = 300.0
+"""How long a refused pause has its turn: no gap between two attempts is longer."""
 LEAVING_PER_MINUTE = 20
 """Resumes of what no policy governs any more are spread (design: "Leaving")."""
 LEAVING_SECONDS = 60.0
@@ -121,14 +124,17 @@ def _policy_quotas(ruled: list[Ruled], members: list[Managed], now: Instant) -> 
 def _limited(ruled: list[Ruled], allowed: Limits, now: Instant) -> list[Ruled]:
     """Idle pauses admitted longest idle first until a limit is reached; the others are refused with its numbers.
 
-    Those that the API server has refused come last: they are tried again, but keep nobody else from being paused.
+    Those that the API server has refused come last: they are tried again, but keep nobody else from being paused. Who
+    of them is tried is drawn anew every few minutes, so that those it goes on refusing do not keep the others waiting.
     """
     acting = (each for each in ruled if each.ruling.actions)
     due = [each for each in acting if any(_is_idle_pause(action) for action in each.ruling.actions)]
     refused: dict[int, Ruling] = {}
 
-    def turn(it: Ruled) -> tuple[bool, Instant, WorkloadKey]:
-        return _was_denied(it.situation), it.situation.judgement.idle_since or now, it.situation.workload.key
+    def turn(it: Ruled) -> tuple[bool, float, WorkloadKey]:
+        situation, denied = it.situation, _was_denied(it.situation)
+        first = _lot(situation.workload, now) if denied else situation.judgement.idle_since or now
+        return denied, first, situation.workload.key
 
     for each in sorted(due, key=turn):
         name = each.situation.governing.reference_in_namespace
@@ -139,6 +145,11 @@ def _limited(ruled: list[Ruled], allowed: Limits, now: Instant) -> list[Ruled]:
     if not refused:
         return ruled
     return [changed(each, ruling=refused[id(each)]) if id(each) in refused else each for each in ruled]
+
+
+def _lot(workload: Workload, now: Instant) -> float:
+    """The same for a while, and for everybody who looks: a plan is a function of its snapshot."""
+    return crc32(f"{now // TURN_SECONDS:.0f}/{workload.uid}".encode())
 
 
 def _was_denied(situation: Situation) -> bool:

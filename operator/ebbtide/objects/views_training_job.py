@@ -87,7 +87,7 @@ def _starts_singly(spec: TrainingJobSpec) -> bool:
     if spec.workers == 1 or spec.queue is not None:
         return False
     pod = spec.template["spec"]
-    chosen = pod.get("schedulerName") not in {None, "", _DEFAULT_SCHEDULER}
+    chosen = pod.get("schedulerName") not in (None, "", _DEFAULT_SCHEDULER)  # anything may stand there
     return not chosen and not any(pod.get(field) for field in _GROUPED)
 
 

@@ -143,6 +143,28 @@ def test_a_pod_whose_series_ended_does_not_hide_behind_the_others(sign):
     assert world.says() == "Unknown InsufficientCoverage"
 
 
+@pytest.mark.parametrize("guard", [CPU, NETWORK], ids=["cpu", "network"])
+def test_of_a_gang_that_is_measured_every_pod_is(guard):
+    """What one process saw end, the next finds no trace of."""
+    sign = guard.name.lower()
+    world = Signed().pod("launcher", accelerators=0)
+    getattr(world, sign)(*values(0.5))
+    assert world.says() == "Unknown MetricsMissing"
+    assert f"no {guard.name} series of pod launcher" in world.judge().message
+    world.pods[1] = replace(world.pods[1], ready_since=at(50))
+    assert world.says() == "Idle", "it has not run for the whole span"
+    world.pods[1] = replace(world.pods[1], ready_since=None)
+    assert world.says() == "Idle", "it does not run"
+
+
+def test_the_network_of_a_pod_that_has_its_nodes_is_not_missed():
+    world = Signed().pod("launcher", accelerators=0).network(*values(0.5))
+    world.pods[1] = replace(world.pods[1], host_network=True)
+    assert world.says() == "Idle"
+    world.cpu(*values(0.5))
+    assert world.says() == "Unknown MetricsMissing"
+
+
 @pytest.mark.parametrize("sign", ["cpu", "network"])
 def test_what_ended_before_the_pod_was_ready_is_none_of_its_use(sign):
     world = Signed()

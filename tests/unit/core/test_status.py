@@ -270,7 +270,14 @@ class TestAnnouncement:
         doubt = MetricsHealth(up=False, message="Prometheus is down")
         said = idle_message(workload(memory=WARNED), idle_for=1300, metrics=doubt, catalogs=PRICES)
         assert "; warned before, and not paused while this lasts; it costs 20.00 USD an hour; " in said
-        assert said.endswith(self.VETO)
+        assert said.endswith("; `kubectl ebbtide keep trainingjob/resnet -n vision --for 4h` prevents a pause after it")
+
+    def test_a_pause_that_is_due_and_does_not_come_is_not_announced_for_the_past(self) -> None:
+        """Its time is over, and a limit, a breaker or a refusal keeps it: the condition Succeeded has the words."""
+        warned = workload(memory=WARNED)
+        said = [idle_message(warned, idle_for=1300 + s, now=NOW + s, catalogs=PRICES) for s in (0, 30, 300)]
+        due = "its pause is due since 2026-11-18T11:08:20Z, and condition Succeeded says what it waits for"
+        assert [it.partition("; ")[2] for it in said] == [f"{due}; it costs 20.00 USD an hour; {self.VETO}"] * 3
 
     def test_after_the_pause_and_after_work_began_again_nothing_is_announced(self) -> None:
         assert "an hour" not in idle_message(workload(memory=WARNED), Verb.Pause, idle_for=1300)

@@ -415,6 +415,7 @@ def test_a_training_job_whose_template_claims_devices_says_so(more: Any, want: t
         ({"workers": 1}, {}, False),
         ({"queue": {"name": "research"}}, {}, False),
         ({}, {"schedulerName": "volcano"}, False),
+        ({}, {"schedulerName": ["volcano"]}, False),
         ({}, {"schedulingGroup": {"podGroupName": "a"}}, False),
         ({}, {"workloadRef": {"name": "a", "podGroup": "workers"}}, False),
         ({"workers": "four"}, {}, False),

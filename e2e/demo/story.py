@@ -22,7 +22,8 @@ from e2e.plane.audit import AuditLog, service_account
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "quickstart"
 ACTIVITY = "e2e.ebbtide.dev/activity"
 FAKE = "kwok.x-k8s.io/node"
-HERO = "segmentation"
+HERO, BYSTANDER = "segmentation", "ablation"
+"""Both fall idle; the second has no checkpoint, so it is never paused."""
 IDLE_SECONDS = ("afterSeconds", "warnSeconds", "graceSeconds", "neverUsedAfterSeconds")
 METRICS_EVERY = 8.0
 _TOLD_VERDICTS = {"Active", "Idle", "NeverUsed", "Unknown"}
@@ -39,6 +40,8 @@ class Story:
         self._verdicts: dict[str, str] = {}
         self._metrics_told = 0.0
         self._cost_before: Document = {}
+        self._held: dict[str, int] = {}
+        """GPUs of each job when all ran."""
 
     def tell(self) -> None:
         """Raises StoryError, or PlaneError and requests' errors when a server does not answer."""
@@ -47,6 +50,7 @@ class Story:
         self._apply(replay)
         heading("The jobs run")
         self._wait("all three jobs to run", self._all_running, 60)
+        self._held = {it["metadata"]["name"]: it["status"].get("gpus", 0) for it in self._servers.training_jobs()}
         self._show_ebbtide("list")
         heading(f"{HERO} works a little, then falls silent with its GPUs in hand")
         self._wait(f"a pause of {HERO}", self._paused, 180, watch=HERO)
@@ -72,7 +76,7 @@ class Story:
 
     def _apply(self, replay: Replay) -> None:
         heading("A policy, a price list and three training jobs")
-        activities = {"resnet": "busy:1", HERO: replay.activity, "ablation": "busy:20 idle"}
+        activities = {"resnet": "busy:1", HERO: replay.activity, BYSTANDER: "busy:20 idle"}
         files = sorted(EXAMPLES.glob("*.yaml"))
         documents = [it for path in files for it in yaml.safe_load_all(path.read_text(encoding="utf-8"))]
         text = yaml.safe_dump_all([_prepared(it, activities) for it in documents if it["kind"] != "Namespace"])
@@ -107,12 +111,16 @@ class Story:
         restore = json.loads(job["metadata"]["annotations"]["ebbtide.dev/restore"])
         was = ", ".join(f"{field['path']} was {json.dumps(field['was'])}" for field in restore["fields"])
         say(f"What undoes it is on the Job itself, put there by the same write: {was}.")
-        ablation = self._servers.status("ablation")
-        say(
-            f"ablation is {ablation['verdict']['value']} as well and keeps its {ablation['gpus']} GPUs: "
-            f"{_reason(ablation)}."
-        )
+        self._show_bystander()
         self._show_ebbtide("list")
+
+    def _show_bystander(self) -> None:
+        self._wait(f"{BYSTANDER} to be Idle as well", lambda: _verdict(self._servers.status(BYSTANDER)) == "Idle", 60)
+        status, job = self._servers.status(BYSTANDER), self._servers.job(BYSTANDER)
+        held = self._held.get(BYSTANDER, 0)
+        if problem := not_kept(BYSTANDER, held, status, job, len(self._servers.pods(BYSTANDER))):
+            raise StoryError(problem)
+        say(f"{BYSTANDER} is {_verdict(status)} as well and keeps its {held} GPUs: {_reason(status)}.")
 
     def _running_again(self) -> bool:
         job, status = self._servers.job(HERO), self._servers.status(HERO)
@@ -212,6 +220,21 @@ def _prepared(document: Document, activities: dict[str, str]) -> Document:
         annotations = document["spec"]["template"].setdefault("metadata", {}).setdefault("annotations", {})
         annotations[ACTIVITY] = activities[document["metadata"]["name"]]
     return document
+
+
+def not_kept(name: str, held: int, status: Document, job: Document, pods: int) -> str:
+    """Empty when an idle job still has the `held` GPUs that it had and its pods; else the sentence that says so."""
+    if _verdict(status) != "Idle":
+        return f"{name} should be Idle as well, and it is {_verdict(status) or 'not judged'}"
+    suspended = job["spec"].get("suspend") is True
+    if held and status["gpus"] == held and pods and not suspended:
+        return ""
+    now = f"now it has {status['gpus']} in {pods} pods and its Job is {'' if suspended else 'not '}suspended"
+    return f"{name} should keep the {held} GPUs that it had when all jobs ran; {now}"
+
+
+def _verdict(status: Document) -> str:
+    return str((status.get("verdict") or {}).get("value", ""))
 
 
 def _find(status: Document | None, kind: str) -> Document:

@@ -128,10 +128,11 @@ def _limits(timeout: AutoTimeout) -> str:
 
 
 def _costs(choice: Choice, after: float) -> str:
-    """Like "6.0 min idle + 2.0 min restarts = 8.0 min for each idle run; 12 % last as long, …; chosen"."""
+    """Like "1 h: 6.0 min idle + 2.0 min restarts = 8.0 min for each idle run; 12 % last as long, …; chosen"."""
     point = choice.point(after)
     idle, paid = choice.idle(point) / 60, choice.restarts(point) / 60
-    costs = f"{idle:.1f} min idle + {paid:.1f} min restarts = {choice.minutes(after):.1f} min for each idle run"
+    paid_for = f"{idle:.1f} min idle + {paid:.1f} min restarts"
+    costs = f"{duration(after)}: {paid_for} = {choice.minutes(after):.1f} min for each idle run"
     again = f"{100 * point.wrong:.0f} % of these are {_AGAIN}"
     if not choice.is_watched(point):
         again = f"how many of these are {_AGAIN} was not watched yet and counts as all"

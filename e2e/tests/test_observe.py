@@ -16,7 +16,8 @@ from e2e.installation import SERVICE_ACCOUNT, Document, Installation, cost_polic
 
 pytestmark = pytest.mark.plane
 
-PRICES: Final = Path(__file__).resolve().parents[2] / "examples" / "quickstart" / "1-prices.yaml"
+EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples"
+PRICES: Final = EXAMPLES / "quickstart" / "1-prices.yaml"
 IDLE: Final = {"afterSeconds": 12, "warnSeconds": 3, "graceSeconds": 2, "neverUsedAfterSeconds": 14}
 DISABLED, PLAIN = "disabled", "plain-labels"
 ACTIVITIES: Final = {"idle": "busy:5 idle", "unused": "idle", "busy": "busy:1", "fragile": "busy:5 idle"}
@@ -139,6 +140,27 @@ def test_what_was_only_planned_is_warned_about_first_once_it_is_enforced(it: Ins
     waited = datetime.fromisoformat(paused["eventTime"]) - datetime.fromisoformat(warned["eventTime"])
     assert waited.total_seconds() >= IDLE["warnSeconds"] - 0.5
     assert "wouldBe" not in it.status("idle", DISABLED)
+
+
+def test_the_example_of_adoption_is_told_of_as_its_comments_say_and_left_as_it_is(it: Installation) -> None:
+    it.apply(*(one.read_text(encoding="utf-8") for one in sorted((EXAMPLES / "adoption").glob("*.yaml"))))
+
+    def adopted() -> dict[str, Document] | None:
+        found = it.plane.api.items("/apis/ebbtide.dev/v1alpha1/namespaces/studio/adoptedworkloads")
+        told = {one["metadata"]["name"]: one["status"] for one in found if "verdict" in one.get("status", {})}
+        return told if len(told) == 3 else None
+
+    found = it.wait("all three to be told of", adopted, 60)
+    assert found.keys() == {"job-train", "deployment-playground", "deployment-search"}
+    policies = {(one["policy"]["kind"], one["policy"]["name"]) for one in found.values()}
+    assert policies == {("ClusterCostPolicy", "research")}
+    reasons = {
+        name: next(one["reason"] for one in status["conditions"] if one["type"] == "Succeeded")
+        for name, status in found.items()
+    }
+    assert [name for name, reason in reasons.items() if reason == "VetoedByUser"] == ["deployment-search"]
+    written = it.plane.audit().writes(user=SERVICE_ACCOUNT, namespace="studio")
+    assert {one.resource for one in written} <= {"adoptedworkloads", "events"}
 
 
 def mode_of(status: Document) -> tuple[str, str]:

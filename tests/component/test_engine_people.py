@@ -230,6 +230,36 @@ class TestWhoIsTold:
         await story.run_for(LONG)
         assert story.inbox.notices == []
 
+    async def test_observing_tells_of_a_deadline_at_risk_once_and_of_no_pause_that_would_be(self) -> None:
+        story = Story(policy(idle=SHORT_IDLE, spec={**NOTIFY, "mode": "Observe"}))
+        story.cluster.jobs["resnet"].edit_spec(deadline=story.clock.time + 4 * HOUR, expected_seconds=HOUR)
+        await story.run_until(lambda: story.status().get("wouldBe", {}).get("action") == "Pause", within=LONG)
+        assert story.inbox.notices == [], "there is slack, and a pause is only planned"
+        story.cluster.jobs["resnet"].edit_spec(deadline=story.clock.time + HOUR, expected_seconds=4 * HOUR)
+        await story.run_for(LONG)
+        assert story.inbox.told == [("DeadlineAtRisk", "DeadlineInfeasible")]
+
+    async def test_observing_tells_of_a_pause_that_is_really_done(self) -> None:
+        story = Story(policy(spec={**NOTIFY, "mode": "Observe"}), pause_during=("Job", "evaluate"))
+        story.metrics.busy = lambda name, at: True
+        story.cluster.jobs["resnet"].edit_spec(during="Job evaluate runs")
+        await story.run_for(10 * MINUTE)
+        assert story.is_paused()
+        story.cluster.jobs["resnet"].edit_spec(during="")
+        await story.run_for(10 * MINUTE)
+        assert not story.is_paused()
+        assert [event for event, _ in story.inbox.told] == ["Pause", "Resume"]
+
+    async def test_observing_tells_that_what_was_paused_before_runs_again(self) -> None:
+        story = Story()
+        await story.run_until(story.is_paused, within=LONG)
+        told = len(story.inbox.notices)
+        story.rule(mode="Observe")
+        await story.run_for(LONG)
+        assert not story.is_paused()
+        [resume] = story.inbox.notices[told:]
+        assert (str(resume.event), resume.reason) == ("Resume", story.told("Resume")[-1])
+
     async def test_what_the_api_server_refuses_is_not_told(self) -> None:
         story = Story()
         story.cluster.answers = lambda verb: Outcome(

@@ -8,7 +8,7 @@ from ebbtide.objects.levers.kinds import KINDS
 from ebbtide.objects.levers.lever import MOMENT
 
 PAGE = Path(__file__).parents[2] / "docs" / "workloads.md"
-ROW = re.compile(r"^\| ([A-Z]\w+(?:, \w+)*) \| (.+) \| (.*) \| (.+) \| ([KCO]) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| ([A-Z]\w+(?:, \w+)*) \| (.+) \| (.*) \| (.+) \| ([KCMO])(?:: [^|]+)? \|$", re.MULTILINE)
 
 
 def rows() -> dict[str, tuple[str, str]]:
@@ -33,6 +33,10 @@ def test_the_row_names_the_lever_that_is_moved() -> None:
         assert field in lever, kind.name
         if isinstance(value, str) and value is not MOMENT:
             assert f'"{value}"' in lever, kind.name
+
+
+def test_what_a_crd_that_checks_nothing_proves_is_marked() -> None:
+    assert {kind for kind, (_, proof) in rows().items() if proof == "M"} == {"Workflow"}
 
 
 def test_only_kinds_without_a_module_are_proven_with_a_crd_of_ours() -> None:

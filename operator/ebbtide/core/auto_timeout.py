@@ -49,17 +49,32 @@ class AutoTimeout(Struct, frozen=True, gc=False):
         """T in whole seconds, for an idle clock that started then."""
         if idle_since is None:
             return max(AUTO_AFTER_SECONDS, self.floor_seconds)
-        announced = self.announced_at
-        if announced is not None and announced >= idle_since:
-            return max(int(announced - idle_since) + self.warn_seconds, self.floor_seconds)
-        least = max(int(now - idle_since) + self.warn_seconds, self.floor_seconds)
+        announced = self.announced(idle_since)
+        if announced is not None:
+            return announced
+        least = self.least(idle_since, now)
         learnt = self.learnt()
         if not learnt.enough:
             return max(AUTO_AFTER_SECONDS, least)
-        step = self.history.step_seconds
-        # A run of age a, in steps, has been idle for a + 1 of them: the one that was seen last is not yet over in it.
-        best = self.curve(learnt).best(max(least / step - 1, 0.0)) + 1
-        return max(int(min(best * step, AUTO_CEILING_SECONDS)), least)
+        best = (self.curve(learnt).best(self.age(least)) + 1) * self.history.step_seconds
+        return max(int(min(best, AUTO_CEILING_SECONDS)), least)
+
+    def announced(self, idle_since: Instant) -> int | None:
+        """What the warning in force said; None: there is none."""
+        if self.announced_at is None or self.announced_at < idle_since:
+            return None
+        return max(int(self.announced_at - idle_since) + self.warn_seconds, self.floor_seconds)
+
+    def least(self, idle_since: Instant, now: Instant) -> int:
+        """The earliest T that still leaves time for a whole warning."""
+        return max(int(now - idle_since) + self.warn_seconds, self.floor_seconds)
+
+    def age(self, after: float) -> float:
+        """Steps on the curve for a T in seconds.
+
+        A run of age a has been idle for a + 1 steps: the one that was seen last is not yet over in it.
+        """
+        return max(after / self.history.step_seconds - 1, 0.0)
 
     def learnt(self) -> Learnt:
         """What is known of its idle runs."""

@@ -77,7 +77,7 @@ class Curve:
         chosen = self._cheapest(least)
         if self._usual is None or chosen <= (usual := max(self._usual, least)):
             return chosen
-        return usual if usual > self._known or self._is_good(usual) else chosen
+        return usual if self.stands(usual) else chosen
 
     def _cheapest(self, least: float) -> float:
         chosen, lowest, idle = inf, inf, 0.0
@@ -85,12 +85,17 @@ class Curve:
             if point.idle >= lowest:
                 return chosen  # what comes later costs more, never to pause included
             cost, idle = self.cost(point), point.idle + point.reached * self._rest()
-            if cost < lowest and self._is_fit(point):
+            if cost < lowest and self.is_fit(point):
                 chosen, lowest = point.after, cost
         return chosen if lowest <= idle else inf
 
-    def _is_fit(self, point: Point) -> bool:
+    def is_fit(self, point: Point) -> bool:
+        """Whether few enough of its pauses are wrong to choose it."""
         return self._usual is None or point.wrong <= (SELDOM if point.after < self._usual else EVEN)
+
+    def stands(self, since: float) -> bool:
+        """Whether no longer timeout is taken: a pause then was not watched, or is right as often as wrong and pays."""
+        return since > self._known or self._is_good(since)
 
     def _is_good(self, since: float) -> bool:
         """Whether a pause then is at least as often right as wrong, and pays for its restart."""
@@ -105,7 +110,11 @@ class Curve:
 
     def cost(self, point: Point) -> float:
         """Expected steps paid for each idle run: idle time, restarts, and the extra weight of wrong ones."""
-        return point.idle + point.reached * self._restart * (NEED + self._wrong_weight * point.wrong)
+        return point.idle + point.reached * self._restart * self.weight(point)
+
+    def weight(self, point: Point) -> float:
+        """How many restarts each restart after such a pause counts for."""
+        return NEED + self._wrong_weight * point.wrong
 
     def point(self, after: float, since: float = 0.0) -> Point:
         """One timeout, for runs that have lasted `since` already. Both in steps."""

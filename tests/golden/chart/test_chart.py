@@ -377,7 +377,7 @@ def test_protected_namespaces_and_the_operators_own_are_never_held():
 def test_a_cluster_without_such_policies_is_refused_with_a_sentence():
     said = admission()
     assert "holdNew.enabled: this cluster serves no MutatingAdmissionPolicy" in said
-    assert "set holdNew.enabled=false" in said
+    assert "set holdNew.enabled=false; new Jobs then start at once" in said
 
 
 # -- alerts -------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """apps/v1 Deployment: spec.replicas. By merge patch, because /scale could not carry the original in the same write.
 
-Trap: what scales it (HPA, KEDA) or keeps it as in Git reverts a pause; three times, and it is left alone.
+Trap: what keeps its number as in Git reverts a pause; three times, and it is left alone. An HPA leaves 0 replicas
+alone; what KEDA scales is paused by its ScaledObject.
 """
 
 from typing import Final

@@ -1,7 +1,7 @@
 """LeaderWorkerSet: spec.replicas, which are groups of one leader and its workers; all groups go at once.
 
 Chain: leader pods belong to a StatefulSet of the set, workers to a StatefulSet that their leader's pod controls.
-Trap: an HPA on it reverts a pause; a leaderWorkerTemplate with whenScaled: Delete loses its volumes, so it is reported.
+Trap: one whose leaderWorkerTemplate says whenScaled: Delete would lose its volumes, so it is reported only.
 """
 
 from typing import Final

@@ -1,7 +1,7 @@
 """apps/v1 StatefulSet: spec.replicas. Its PersistentVolumeClaims stay, unless it says whenScaled: Delete itself.
 
 Trap: persistentVolumeClaimRetentionPolicy.whenScaled: Delete deletes data with the last replica, so such a one is
-reported only. As with Deployments, what scales it reverts a pause.
+reported only. As with Deployments, what keeps its number as in Git reverts a pause.
 """
 
 from typing import Final

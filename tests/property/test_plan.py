@@ -90,6 +90,7 @@ INTENTS = st.builds(
     keep_malformed=st.booleans(),
     never_pause=st.booleans(),
     policy_name=st.sampled_from(["", "CostPolicy/batch", "CostPolicy/nobody"]),
+    beside=st.sampled_from([None, ("Paused", None), ("Paused", NOW + 60), ("Running", None), ("Running", NOW + HOUR)]),
 )
 PAUSES = st.builds(
     PauseRecord,
@@ -159,7 +160,9 @@ DISTURBED: dict[str, st.SearchStrategy[object]] = {
     "warned_at": st.one_of(st.sampled_from([NOW - WARN + 10, NOW - WARN - 10, NOW - 1500]), PAST),
     "pause": PAUSES,
     "override_until": MOMENTS,
-    "override_request": st.sampled_from(["Running", "Running;Keep/5", "Lever", "Malformed", "NeverPause"]),
+    "override_request": st.sampled_from(
+        ["Running", "Running;Keep/5", f"Running={NOW + 600:.0f};Paused", "Lever", "Malformed", "NeverPause"]
+    ),
     "would_be": st.sampled_from([("Warn", "GPUIdle", NOW - 400), ("Pause", "GPUIdle", NOW - 4000)]),
     "conditions": st.sampled_from([(), (accepted(2),)]),
     "checkpoint": st.just(Checkpoint()),

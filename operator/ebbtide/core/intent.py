@@ -4,15 +4,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ebbtide.core.endless import RUNNING, RUNNING_SECONDS, Endless, answered, endless
 from ebbtide.core.workload import Instant, Intent, Memory
 
-RUNNING_SECONDS = 4 * 3600
-"""An override Running without an end, and a lever a human moved, hold this long (design: labels table)."""
+__all__ = [
+    "ALL_ALLOWED",
+    "LEVER",
+    "MALFORMED",
+    "NEVER_PAUSE",
+    "NOTHING",
+    "RUNNING",
+    "RUNNING_SECONDS",
+    "Allowance",
+    "Wish",
+    "Word",
+    "clock_floor",
+    "is_silent",
+    "remembered",
+    "word",
+]
+
 MALFORMED_SECONDS = 24 * 3600
 """A keep-until that cannot be read still vetoes this long: the wish is clear, its end is not."""
-RUNNING = "Running"
-SPENT = "Running;"
-"""Begins the request of a veto beside a Running without end whose four hours are over: they do not begin again."""
+PAUSED = "Paused"
 LEVER = "Lever"
 NEVER_PAUSE = "NeverPause"
 MALFORMED = "Malformed"
@@ -63,8 +77,14 @@ def is_silent(intent: Intent, memory: Memory, allowance: Allowance = ALL_ALLOWED
 
 
 def word(intent: Intent, memory: Memory, now: Instant, allowance: Allowance = ALL_ALLOWED) -> Word:
-    """The first that holds of: stop, run, keep. An end in the past is no wish any more."""
-    candidates = (_stop(intent), _run(intent, memory, now), _lever(memory), _keep(intent, memory, now, allowance))
+    """The first that holds of: stop, run, keep. An end in the past is no wish any more.
+
+    Of two overrides, on what is scaled and on its ScaledObject, the same: a stop in force, else the longest run.
+    """
+    left = endless(intent, memory, now) if intent.override else None
+    run, told = _run(intent, left), left.told if left is not None else ""
+    beside = run is not None and run.until is not None and run.until > now
+    candidates = (_stop(intent, told, beside=beside), run, _lever(memory), _keep(intent, memory, now, allowance, told))
     for candidate in candidates:
         if candidate is not None and (candidate.until is None or candidate.until > now):
             return candidate
@@ -94,8 +114,7 @@ def _answered(intent: Intent, request: str) -> str:
         return request
     if intent.keep_until is not None and request.endswith(_kept(intent.keep_until)):
         return request
-    running = intent.override == RUNNING and intent.override_until is None
-    return RUNNING if running and (request == RUNNING or request.startswith(SPENT)) else ""
+    return answered(intent, request)
 
 
 def _ends(intent: Intent, memory: Memory, now: Instant) -> Iterator[Instant]:
@@ -104,27 +123,29 @@ def _ends(intent: Intent, memory: Memory, now: Instant) -> Iterator[Instant]:
     # An end that no status remembers, because it came while nobody looked, still stands on the object.
     if intent.keep_until is not None and _kept(intent.keep_until) not in memory.override_request:
         yield min(intent.keep_until, now)
-    if intent.override and intent.override_until is not None:
-        yield min(intent.override_until, now)
+    yield from (min(until, now) for _, until in intent.overrides if until is not None)
 
 
-def _stop(intent: Intent) -> Word | None:
+def _stop(intent: Intent, told: str, *, beside: bool) -> Word | None:
+    """`beside`: a run is in force on the other object."""
     if intent.suspend:
         return Word(Wish.Stop, None, "Suspended", "spec.suspend is true; set it to false to let it run")
-    if intent.override == "Paused":
-        return Word(Wish.Stop, intent.override_until, "Paused", "paused by annotation ebbtide.dev/override")
-    return None
+    ends = [until for said, until in intent.overrides if said == PAUSED]
+    if not ends:
+        return None
+    until = None if None in ends else max(it for it in ends if it is not None)
+    more = ", which the Running on the other of its two objects does not end" if beside else ""
+    return Word(Wish.Stop, until, told + PAUSED, f"paused by annotation ebbtide.dev/override{more}")
 
 
-def _run(intent: Intent, memory: Memory, now: Instant) -> Word | None:
-    if intent.override != RUNNING:
-        return None
-    if intent.override_until is not None:
-        request = f"{RUNNING}/{intent.override_until:.0f}"
-        return Word(Wish.Run, intent.override_until, request, "resumed by a user")
-    if memory.override_request.startswith(SPENT):
-        return None
-    return Word(Wish.Run, _first_seen_end(RUNNING, memory, now, RUNNING_SECONDS), RUNNING, "resumed by a user")
+def _run(intent: Intent, left: Endless | None) -> Word | None:
+    """The longest. `left`: what stands without an end, whether it is over or not."""
+    ends = [until for said, until in intent.overrides if said == RUNNING and until is not None]
+    last = max(ends, default=None)
+    if last is None or (left is not None and left.end >= last):
+        return None if left is None else Word(Wish.Run, left.end, left.request, "resumed by a user")
+    told = left.told if left is not None else ""
+    return Word(Wish.Run, last, f"{told}{RUNNING}/{last:.0f}", "resumed by a user")
 
 
 def _lever(memory: Memory) -> Word | None:
@@ -134,9 +155,8 @@ def _lever(memory: Memory) -> Word | None:
     return Word(Wish.Run, memory.override_until, LEVER, "a user moved the lever")
 
 
-def _keep(intent: Intent, memory: Memory, now: Instant, allowance: Allowance) -> Word | None:
-    """Asked after `_run`: a Running that still stands there has ended."""
-    spent = SPENT if intent.override == RUNNING and intent.override_until is None else ""
+def _keep(intent: Intent, memory: Memory, now: Instant, allowance: Allowance, spent: str) -> Word | None:
+    """`spent`: what is told of a Running that has ended and still stands there."""
     if allowance.never_pause and (intent.never_pause or allowance.never_pause_namespace):
         where = "" if intent.never_pause else " of its namespace"
         return Word(Wish.Keep, None, spent + NEVER_PAUSE, f"annotation ebbtide.dev/never-pause{where} is true")

@@ -162,6 +162,16 @@ class Intent:
     """From policyRef or the annotation ebbtide.dev/policy, as Kind/name; empty: selectors decide."""
     invalid: tuple[str, ...] = ()
     """One sentence per annotation that could not be read."""
+    beside: tuple[str, Instant | None] | None = None
+    """(override, until) of a second object: beside that of a ScaledObject, that of what it scales."""
+
+    @property
+    def overrides(self) -> tuple[tuple[str, Instant | None], ...]:
+        """(Paused or Running, until) of every object that bears one: none, one or two."""
+        if not self.override:
+            return ()
+        own = (self.override, self.override_until)
+        return (own,) if self.beside is None else (own, self.beside)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,6 @@ class Inventory:
         self.cluster_policies: Store[Policy] = Store()
         self.catalogs: Store[Catalog] = Store()
         self.breaker: Store[Breaker] = Store()
-        self.lives = Lives(self.jobs, self.training_jobs, self.deployments, self.queue)
         self._on_change, self._variants = on_change, Variants()
         self._joined: dict[str, tuple[Workload, OwnedJob | Record | None, Workload]] = {}
 
@@ -137,13 +136,14 @@ class Inventory:
 
     def _own(self, before: "_Joined") -> Iterator[tuple[Workload, tuple[Pod, ...]]]:
         """Every TrainingJob with its Job and pods. What has not changed is not joined again."""
+        lives = Lives(self.jobs, self.training_jobs, self.deployments, self.queue)
         for seed in self.training_jobs.values():
             job = self.jobs.named(seed.key.namespace, seed.key.name)
             entry = before.get(seed.uid)
             if entry is None or entry[0] is not seed or entry[1] is not job:
                 entry = (seed, job, _join(seed, job))
             if seed.pause_during is not None:
-                entry = (seed, job, self.lives.joined(entry[2]))
+                entry = (seed, job, lives.joined(entry[2]))
             self._joined[seed.uid] = entry
             target = entry[2].target
             found = self._through_queue(entry[2], target.uid) if target and len(self.queue) else entry[2]

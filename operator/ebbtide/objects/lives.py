@@ -4,7 +4,10 @@ A Job that waits in a queue of Kueue's lives, as one lives whose pods wait for a
 what it waits for.
 """
 
+import logging
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Final
 
 from ebbtide.core.workload import Target, Workload
@@ -15,18 +18,28 @@ from ebbtide.objects.views_job import JobStore
 
 CRON_JOB: Final = "CronJob"
 KINDS: Final = (JOBS.kind, CRON_JOB, TRAINING_JOBS.kind, DEPLOYMENTS.kind)
+MOST_LINKS: Final = 16
+"""So many TrainingJobs in a row may wait for each other. Each look at one walks the rest of its chain."""
 _RUNS: Final = "runs"
 _ENDED: Final = frozenset({"True", "False"})
 """Values of the condition Succeeded of work that has ended."""
+_Named = Mapping[tuple[str, str], Workload]
+"""Objects of one kind by namespace and name."""
+
+_log = logging.getLogger(__name__)
 
 
 class Lives:
-    """Looks into the stores of the kinds that are watched."""
+    """Looks into the stores of the kinds that are watched, at one instant: an observation makes one of its own.
+
+    Every object is looked at once, and an index of names is made when the first name is asked for.
+    """
 
     def __init__(
         self, jobs: JobStore, training_jobs: Store[Workload], deployments: Store[Workload], queue: QueueStore
     ) -> None:
         self._jobs, self._training_jobs, self._deployments, self._queue = jobs, training_jobs, deployments, queue
+        self._known: dict[str, tuple[str, str]] = {}
 
     def joined(self, workload: Workload) -> Workload:
         """The workload with what is known of the object that it names; the very same where nothing has changed."""
@@ -37,13 +50,26 @@ class Lives:
 
     def _told(self, workload: Workload) -> tuple[str, str]:
         """(the sentence that says that it lives, why it cannot be followed)."""
+        known = self._known.get(workload.uid)
+        if known is None:
+            known = self._known[workload.uid] = self._looked_up(workload)
+        return known
+
+    def _looked_up(self, workload: Workload) -> tuple[str, str]:
+        try:
+            return self._found(workload)
+        except Exception:  # noqa: BLE001 - a mistake of ours about one must not keep all others from being seen
+            _log.exception("%s: spec.pauseDuring could not be followed; it is taken for unusable", workload.key)
+            return "", "spec.pauseDuring could not be followed, by a mistake of Ebbtide's own: see the operator's log"
+
+    def _found(self, workload: Workload) -> tuple[str, str]:
         assert workload.pause_during is not None
         kind, name = workload.pause_during
         if kind not in KINDS:
             known = ", ".join(KINDS)
             return "", f"spec.pauseDuring names a {kind}, which this version does not watch: name one of {known}"
-        if self._leads_back(workload):
-            return "", f"spec.pauseDuring: {kind} {name} waits for this work in turn: neither is paused for the other"
+        if why := self._unusable(workload):
+            return "", f"spec.pauseDuring: {kind} {name} {why}"
         how = self._how(workload.key.namespace, kind, name)
         return (f"{kind} {name} {how}" if how else ""), ""
 
@@ -53,29 +79,33 @@ class Lives:
             job = self._jobs.named(namespace, name)
             return self._of(job.target) if job is not None else ""
         if kind == CRON_JOB:
-            return self._of_runs(namespace, name)
+            return self._runs.get((namespace, name), "")
         if kind == TRAINING_JOBS.kind:
-            return self._of_training_job(self._find(self._training_jobs, namespace, name))
-        found = self._find(self._deployments, namespace, name)
+            return self._of_training_job(self._trainings.get((namespace, name)))
+        found = self._servers.get((namespace, name))
         return self._of(found.target) if found is not None and found.target is not None else ""
 
-    def _of_runs(self, namespace: str, name: str) -> str:
-        """Of a CronJob: its Jobs bear its name, a dash and the minute that they are for."""
-        runs = (
-            self._of(job.target)
-            for job in self._jobs.values()
-            if job.controller_kind == CRON_JOB
-            and job.target.namespace == namespace
-            and job.target.name.rpartition("-")[0] == name
-            and job.target.name.rpartition("-")[2].isdigit()
-        )
-        return next(filter(None, runs), "")
+    @cached_property
+    def _trainings(self) -> _Named:
+        return _by_name(self._training_jobs)
+
+    @cached_property
+    def _servers(self) -> _Named:
+        return _by_name(self._deployments)
+
+    @cached_property
+    def _runs(self) -> Mapping[tuple[str, str], str]:
+        """What the runs of every CronJob do: Jobs that bear its name, a dash and the minute that they are for."""
+        found: dict[tuple[str, str], str] = {}
+        for job in self._jobs.values():
+            name, _, minute = job.target.name.rpartition("-")
+            if job.controller_kind == CRON_JOB and minute.isdigit() and (how := self._of(job.target)):
+                found.setdefault((job.target.namespace, name), how)
+        return found
 
     def _of_training_job(self, found: Workload | None) -> str:
         """One whose Job is not created yet is about to run, unless somebody or something holds it back."""
-        if found is None or found.intent.suspend or found.invalid is not None:
-            return ""
-        if any(it.type == "Succeeded" and it.status in _ENDED for it in found.memory.conditions):
+        if found is None or found.intent.suspend or found.invalid is not None or _has_ended(found):
             return ""
         job = self._jobs.named(found.key.namespace, found.key.name)
         if job is not None:
@@ -88,31 +118,29 @@ class Lives:
         waits = found.pause_during is not None and bool(self._told(found)[0])
         return found.intent.override == "Paused" or refused or waits
 
-    def _leads_back(self, workload: Workload) -> bool:
-        """Work that waits for each other would stop and start each other for ever."""
-        seen: set[str] = set()
-        at: Workload | None = workload
-        while at is not None:
+    def _unusable(self, workload: Workload) -> str:
+        """Work that waits for each other would stop and start each other for ever. What has ended waits no more."""
+        seen = {workload.uid}
+        at = self._named_work(workload)
+        while at is not None and not _has_ended(at):
             if at.uid in seen:
-                return True
+                return "waits for this work in turn: neither is paused for the other"
+            if len(seen) > MOST_LINKS:
+                return f"waits in turn, and more than {MOST_LINKS} in a row are not followed: name one further on"
             seen.add(at.uid)
             at = self._named_work(at)
-        return False
+        return ""
 
     def _named_work(self, workload: Workload) -> Workload | None:
         """The TrainingJob that it names, by its own name or by its Job's, which is the same."""
         if workload.pause_during is None or workload.pause_during[0] not in {TRAINING_JOBS.kind, JOBS.kind}:
             return None
         kind, name = workload.pause_during
-        found = self._find(self._training_jobs, workload.key.namespace, name)
         job = self._jobs.named(workload.key.namespace, name) if kind == JOBS.kind else None
-        is_its_own = found is not None and (job is None or job.controller_uid == found.uid)
-        return found if is_its_own else None
-
-    @staticmethod
-    def _find(store: Store[Workload], namespace: str, name: str) -> Workload | None:
-        found = (it for it in store.values() if it.key.name == name and it.key.namespace == namespace)
-        return next(found, None)
+        if job is None:
+            return self._trainings.get((workload.key.namespace, name))
+        found = self._training_jobs.get(job.controller_uid) if job.controller_kind == TRAINING_JOBS.kind else None
+        return found if found is not None and found.key.name == name else None
 
     def _of(self, target: Target) -> str:
         """What Kueue itself has suspended waits, unless somebody deactivated it."""
@@ -123,3 +151,11 @@ class Lives:
         entry = self._queue.of(target.uid)
         waits = entry is not None and not entry.lever.suspended and entry.lever.finished is None
         return f"waits in queue {entry.queue}" if entry is not None and waits else ""
+
+
+def _by_name(store: Store[Workload]) -> _Named:
+    return {(it.key.namespace, it.key.name): it for it in store.values()}
+
+
+def _has_ended(training_job: Workload) -> bool:
+    return any(it.type == "Succeeded" and it.status in _ENDED for it in training_job.memory.conditions)

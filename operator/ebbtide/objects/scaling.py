@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from math import inf
 
+from ebbtide.core.endless import RUNNING
 from ebbtide.core.workload import Intent, Target, Workload, WorkloadKey
 
 
@@ -60,8 +60,11 @@ def _wanting(lever: Target | None, scaled: Target | None) -> Target | None:
 
 
 def _both(first: Intent, second: Intent) -> Intent:
-    """Of two words the one that lasts longer, or else a stop, or else the first; of two vetoes the stronger."""
-    spoken = max((first, second), key=_lasting)
+    """Both words, for which of them is in force the clock and the memory tell; of two vetoes the stronger."""
+    spoken, other = (first, second) if first.override else (second, first)
+    same = (spoken.override, spoken.override_until) == (other.override, other.override_until)
+    # Of a Running without an end the second one may be newer, though it says the same.
+    adds = bool(other.override) and (not same or (other.override, other.override_until) == (RUNNING, None))
     return Intent(
         suspend=first.suspend or second.suspend,
         override=spoken.override,
@@ -71,13 +74,8 @@ def _both(first: Intent, second: Intent) -> Intent:
         never_pause=first.never_pause or second.never_pause,
         policy_name=first.policy_name or second.policy_name,
         invalid=(*first.invalid, *second.invalid),
+        beside=(other.override, other.override_until) if adds else None,
     )
-
-
-def _lasting(intent: Intent) -> tuple[bool, float, bool]:
-    """An override whose time is over stays on its object: it must not hide what was said later, on the other."""
-    end = inf if intent.override_until is None else intent.override_until
-    return bool(intent.override), end, intent.override == "Paused"
 
 
 def _is_paused(seed: Workload) -> bool:

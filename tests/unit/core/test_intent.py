@@ -120,6 +120,48 @@ def test_a_malformed_keep_left_standing_vetoes_once() -> None:
     assert story == [(0, Wish.Keep), (DAY, Wish.Nothing)]
 
 
+def two(first: tuple[str, float | None], second: tuple[str, float | None]) -> Intent:
+    """Overrides of a ScaledObject and of what it scales; ends in seconds from NOW."""
+    (said, until), (other, ends) = ((name, None if end is None else NOW + end) for name, end in (first, second))
+    return Intent(override=said, override_until=until, beside=(other, ends))
+
+
+def test_a_stop_beside_a_running_that_is_spent_is_obeyed_and_the_running_stays_spent() -> None:
+    stopped = two(("Paused", 8 * HOUR), ("Running", None))
+    for taken_back in (RUNNING, stopped):
+        story = live([(0, RUNNING), (6 * HOUR, stopped), (8 * HOUR, taken_back)], end=20 * HOUR)
+        assert story == [(0, Wish.Run), (4 * HOUR, Wish.Nothing), (6 * HOUR, Wish.Stop), (8 * HOUR, Wish.Nothing)]
+
+
+def test_a_stop_beside_a_running_in_force_is_obeyed_and_its_time_goes_on() -> None:
+    story = live([(0, RUNNING), (HOUR, two(("Running", None), ("Paused", 2 * HOUR)))], end=20 * HOUR)
+    assert story == [(0, Wish.Run), (HOUR, Wish.Stop), (2 * HOUR, Wish.Run), (4 * HOUR, Wish.Nothing)]
+
+
+def test_a_stop_beside_a_running_says_why_it_does_not_run() -> None:
+    found = word(two(("Running", None), ("Paused", None)), Memory(), NOW)
+    assert "the Running on the other of its two objects does not end" in found.message
+    assert "other" not in word(Intent(override="Paused"), Memory(), NOW).message
+
+
+def test_a_running_beside_one_that_is_spent_is_obeyed() -> None:
+    story = live([(0, RUNNING), (6 * HOUR, two(("Running", None), ("Running", 7 * HOUR)))], end=20 * HOUR)
+    assert story == [(0, Wish.Run), (4 * HOUR, Wish.Nothing), (6 * HOUR, Wish.Run), (7 * HOUR, Wish.Nothing)]
+
+
+def test_a_second_running_without_end_is_newer_whatever_stands_beside_it() -> None:
+    both = two(("Running", None), ("Running", None))
+    story = live([(0, RUNNING), (6 * HOUR, both), (11 * HOUR, RUNNING), (12 * HOUR, both)], end=20 * HOUR)
+    hours = [0, 4, 6, 10, 12, 16]
+    assert story == [(hour * HOUR, Wish.Nothing if number % 2 else Wish.Run) for number, hour in enumerate(hours)]
+
+
+@pytest.mark.parametrize("request_", ["Running=x;Paused", "Running=;Paused", "Running+Running+Running", "Runningx;"])
+def test_what_cannot_be_read_of_what_is_remembered_was_never_seen(request_: str) -> None:
+    found = word(RUNNING, Memory(override_until=NOW - 1, override_request=request_), NOW)
+    assert (found.wish, found.until, found.request) == (Wish.Run, NOW + 4 * HOUR, "Running")
+
+
 @pytest.mark.parametrize(
     ("intent", "memory", "floor"),
     [

@@ -8,8 +8,9 @@ import pytest
 
 from ebbtide.api.labels import RESTORE
 from ebbtide.api.vocabulary import WorkloadKind
+from ebbtide.core.intent import Wish, word
 from ebbtide.core.reason import Reason
-from ebbtide.core.workload import CLAIMS, KindClass, Workload
+from ebbtide.core.workload import CLAIMS, KindClass, Memory, Workload
 from ebbtide.objects.inventory import Inventory
 from ebbtide.objects.levers.kind import Kind
 from ebbtide.objects.levers.kinds import BY_NAME, KINDS, LEVERS, OPTIONAL, kind_of, lever_of
@@ -484,26 +485,41 @@ def test_a_word_about_what_is_scaled_counts(cluster: Cluster) -> None:
 
 PAUSED, RUNNING = ({"ebbtide.dev/override": word} for word in ("Paused", "Running"))
 EARLIER, LATER = ({"ebbtide.dev/override-until": f"2026-11-{day}T00:00:00Z"} for day in (10, 30))
-WORDS: dict[str, tuple[dict[str, str], dict[str, str], tuple[str, bool]]] = {
-    "a start that is over, then a stop": ({**RUNNING, **EARLIER}, PAUSED, ("Paused", False)),
-    "a start that is over, then another": ({**RUNNING, **EARLIER}, {**RUNNING, **LATER}, ("Running", True)),
-    "a stop that is over, then a start": ({**PAUSED, **EARLIER}, RUNNING, ("Running", False)),
-    "a start without end, then a stop": (RUNNING, PAUSED, ("Paused", False)),
-    "the same": (PAUSED, PAUSED, ("Paused", False)),
-    "one alone": ({}, {**RUNNING, **EARLIER}, ("Running", True)),
+ENDS = 1_795_996_800.0
+SPENT = Memory(override_until=NOW - 3600, override_request="Running")
+WORDS: dict[str, tuple[dict[str, str], dict[str, str], tuple[Wish, float | None]]] = {
+    "a start that is over, then a stop": ({**RUNNING, **EARLIER}, PAUSED, (Wish.Stop, None)),
+    "a start that is over, then another": ({**RUNNING, **EARLIER}, {**RUNNING, **LATER}, (Wish.Run, ENDS)),
+    "a stop that is over, then a start": ({**PAUSED, **EARLIER}, {**RUNNING, **LATER}, (Wish.Run, ENDS)),
+    "a stop that is over": ({**PAUSED, **EARLIER}, {}, (Wish.Nothing, None)),
+    "a start without end, then a stop": (RUNNING, PAUSED, (Wish.Stop, None)),
+    "a start without end, then a stop with one": (RUNNING, {**PAUSED, **LATER}, (Wish.Stop, ENDS)),
+    "a start without end, then one with an end": (RUNNING, {**RUNNING, **LATER}, (Wish.Run, ENDS)),
+    "a start without end, then another": (RUNNING, RUNNING, (Wish.Run, NOW + 4 * 3600)),
+    "a start and a stop that end together": ({**RUNNING, **LATER}, {**PAUSED, **LATER}, (Wish.Stop, ENDS)),
+    "a stop with an end, then one without": ({**PAUSED, **LATER}, PAUSED, (Wish.Stop, None)),
+    "the same": (PAUSED, PAUSED, (Wish.Stop, None)),
+    "one alone": ({}, {**RUNNING, **LATER}, (Wish.Run, ENDS)),
 }
 
 
 @pytest.mark.parametrize(("first", "second", "want"), WORDS.values(), ids=WORDS)
-def test_of_words_on_both_the_one_that_lasts_counts(
-    cluster: Cluster, first: dict[str, str], second: dict[str, str], want: tuple[str, bool]
+def test_of_words_on_both_what_is_over_hides_nothing(
+    cluster: Cluster, first: dict[str, str], second: dict[str, str], want: tuple[Wish, float | None]
 ) -> None:
-    """Nobody takes an override away when its time is over: it must not hide what was said later on the other object."""
+    """Nobody takes an override away when its time is over, a Running without end neither: its four hours are spent."""
     for mine, other in ((first, second), (second, first)):
         cluster.put("ScaledObject", "scaler", annotations=mine)
         cluster.put("Deployment", "work", annotations=other)
-        found = cluster.only().intent
-        assert (found.override, found.override_until is not None) == want
+        found = word(cluster.only().intent, SPENT, NOW)
+        assert (found.wish, found.until) == want
+
+
+def test_only_two_words_are_carried_as_two(cluster: Cluster) -> None:
+    for mine, other in (({}, PAUSED), (PAUSED, {}), (PAUSED, PAUSED), ({**RUNNING, **LATER}, {**RUNNING, **LATER})):
+        cluster.put("ScaledObject", "scaler", annotations=mine)
+        cluster.put("Deployment", "work", annotations=other)
+        assert cluster.only().intent.beside is None
 
 
 def test_what_we_scaled_to_zero_ourselves_is_told_of_until_it_is_given_back(cluster: Cluster) -> None:

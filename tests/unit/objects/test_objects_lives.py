@@ -59,6 +59,12 @@ class Shelf(Inventory):
         spec = {"replicas": replicas, "template": TEMPLATE}
         self.deployments.put(*decode_deployment(json.dumps({"metadata": meta(name), "spec": spec}).encode()))
 
+    def chain(self, links: int) -> None:
+        """t0 waits for t1, which waits for t2, and so on: all TrainingJobs, no Job exists yet."""
+        for number in range(links):
+            self.train(f"t{number}", "TrainingJob", f"t{number + 1}")
+        self.train(f"t{links}")
+
     def seen(self, name: str = "t") -> Workload:
         found = (it for it in self.state().workloads if it.key.kind == "TrainingJob" and it.key.name == name)
         return next(found)
@@ -186,6 +192,99 @@ def test_the_job_of_a_training_is_the_training() -> None:
         shelf.job(name, owner="TrainingJob")
         assert "waits for this work in turn" in shelf.seen(name).during_unusable
         assert not shelf.seen(name).during
+
+
+def test_a_chain_is_followed_for_sixteen_links() -> None:
+    """One by one each waits while the next one does not."""
+    shelf = Shelf()
+    shelf.chain(16)
+    found = [shelf.seen(f"t{number}") for number in range(17)]
+    assert {it.during_unusable for it in found} == {""}
+    assert [bool(it.during) for it in found] == [number % 2 == 1 for number in range(16)] + [False]
+
+
+def test_a_chain_of_more_links_is_said_and_stops_nobody() -> None:
+    """So long a one ended every look at the cluster with a RecursionError."""
+    shelf = Shelf()
+    shelf.chain(400)
+    found = {it.key.name: it for it in shelf.state().workloads}
+    assert len(found) == 401
+    for number in range(384):
+        it = found[f"t{number}"]
+        assert it.during_unusable.startswith(
+            f"spec.pauseDuring: TrainingJob t{number + 1} waits in turn, and more than 16"
+        )
+        assert not it.during
+    assert {found[f"t{number}"].during_unusable for number in range(384, 401)} == {""}
+    assert found["t399"].during == "TrainingJob t400 runs"
+
+
+def test_what_has_ended_is_no_link() -> None:
+    """A pipeline of which each step names the one before it."""
+    shelf = Shelf()
+    shelf.chain(40)
+    for number in range(11, 41):
+        shelf.train(f"t{number}", "TrainingJob", f"t{number + 1}", status=ended("Succeeded"))
+    assert {shelf.seen(f"t{number}").during_unusable for number in range(40)} == {""}
+    assert shelf.seen("t9").during == "TrainingJob t10 runs"
+
+
+def test_names_are_looked_up_and_not_searched() -> None:
+    """Where many name what is not there, nothing is walked once for each of them."""
+    for kind, store in (("Job", "training_jobs"), ("TrainingJob", "training_jobs"), ("Deployment", "deployments"),
+                        ("CronJob", "jobs")):  # fmt: skip
+        walks = []
+        for many in (2, 40):
+            shelf = Shelf()
+            for number in range(many):
+                shelf.train(f"t{number}", kind, "evaluate")
+            walks.append(walked(shelf, store))
+        assert walks[0] == walks[1] <= 2, kind
+
+
+def walked(shelf: Shelf, name: str) -> int:
+    """How often one observation goes through all that a store has."""
+    store, count = getattr(shelf, name), 0
+    values = store.values
+
+    def counted() -> Any:
+        nonlocal count
+        count += 1
+        return values()
+
+    store.values = counted
+    shelf.state()
+    return count
+
+
+def test_where_nobody_names_anything_no_index_is_made() -> None:
+    shelf = Shelf()
+    shelf.train("t")
+    assert walked(shelf, "training_jobs") == 1
+
+
+def test_one_that_cannot_be_looked_at_does_not_hide_the_others(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A mistake of ours, which no input is known to cause: it is logged as one."""
+    shelf = Shelf()
+    shelf.train("first", "TrainingJob", "t")
+    shelf.train("t", "Job", "broken")
+    shelf.train("other", "Job", "evaluate")
+    shelf.job("evaluate")
+    shelf.job("broken", suspend=True)
+
+    def fails(uid: str) -> Any:
+        raise ValueError(uid)
+
+    monkeypatch.setattr(shelf.queue, "of", fails)
+    found = {it.key.name: it for it in shelf.state().workloads}
+    assert found["other"].during == "Job evaluate runs"
+    assert "a mistake of Ebbtide's own" in found["t"].during_unusable
+    assert not found["t"].during
+    assert found["first"].during == "TrainingJob t runs"
+    [said] = [it for it in caplog.records if it.exc_info]
+    assert "ns/TrainingJob/t" in said.getMessage()
 
 
 def test_a_strangers_job_of_a_trainings_name_is_a_job() -> None:

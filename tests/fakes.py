@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ebbtide.api.training_job_status import TrainingJobStatus
-from ebbtide.core.decision import Action, Decision, Verb
+from ebbtide.core.action import Action, Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.evidence import EvidenceBook
 from ebbtide.core.settings import Settings
 from ebbtide.core.snapshot import ClusterState, MetricsHealth, Policy

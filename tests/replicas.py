@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from ebbtide.cluster.lease import LeaseLeadership
-from ebbtide.core.decision import Action, Verb
+from ebbtide.core.action import Action, Verb
 from ebbtide.core.election import Terms
 from ebbtide.core.reason import Reason
 from ebbtide.core.workload import Workload

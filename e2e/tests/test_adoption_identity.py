@@ -20,7 +20,7 @@ import yaml
 from e2e.plane import Plane
 from e2e.plane.audit import service_account
 from ebbtide.cluster.client import connect
-from ebbtide.core.decision import Action, Verb
+from ebbtide.core.action import Action, Verb
 from ebbtide.core.reason import Reason
 from ebbtide.core.workload import Workload
 from ebbtide.objects.executor import Executor

@@ -25,7 +25,7 @@ from ebbtide.cluster import rbac
 from ebbtide.cluster.client import Client, connect
 from ebbtide.cluster.preflight import missing_for_operator, preflight
 from ebbtide.cluster.stores import Stores
-from ebbtide.core.decision import Action, Actor, Verb
+from ebbtide.core.action import Action, Actor, Verb
 from ebbtide.core.reason import Reason
 from ebbtide.core.workload import Attribution, Target, Workload, WorkloadKey
 from ebbtide.objects.adapter import KubernetesCluster

@@ -29,7 +29,7 @@ from e2e.requirements_guard import require
 from ebbtide.cluster import rbac
 from ebbtide.cluster.client import connect
 from ebbtide.cluster.stores import Stores
-from ebbtide.core.decision import Action, Verb
+from ebbtide.core.action import Action, Verb
 from ebbtide.core.reason import Reason
 from ebbtide.core.workload import CLAIMS, Attribution, Workload
 from ebbtide.objects.adapter import KubernetesCluster

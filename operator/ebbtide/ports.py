@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from ebbtide.core.decision import Action, Decision, Plan
+from ebbtide.core.action import Action
+from ebbtide.core.decision import Decision, Plan
 from ebbtide.core.evidence import EvidenceBook
 from ebbtide.core.notice import Notice
 from ebbtide.core.snapshot import ClusterState, MetricsHealth

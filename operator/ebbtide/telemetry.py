@@ -9,8 +9,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ebbtide.core.action import Verb
 from ebbtide.core.breaker import IDLE_REASONS
-from ebbtide.core.decision import Decision, Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.situation import Situation
 from ebbtide.core.workload import Attribution, HourlyCost, WorkloadKey
 from ebbtide.core.wrong_pause import ENDS, is_idle_pause, was_wrong

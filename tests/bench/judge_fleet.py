@@ -12,12 +12,12 @@ import tracemalloc
 import msgspec
 
 from ebbtide.core.auto_timeout import AutoTimeout
-from ebbtide.core.decision import Verdict
 from ebbtide.core.evidence import EvidenceBook, Signal
 from ebbtide.core.gang import Gang
 from ebbtide.core.idle_hazard import Seen
 from ebbtide.core.idle_history import IdleHistory
 from ebbtide.core.idle_rule import IdleRule
+from ebbtide.core.judgement import Verdict
 from ebbtide.core.lineup import Lineup
 from ebbtide.core.snapshot import MetricsHealth
 from ebbtide.core.verdict import describe, judge, judge_thoroughly

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ebbtide.api.cost_policy import PolicyMode
-from ebbtide.core.decision import Verb
+from ebbtide.core.action import Verb
 from ebbtide.core.settings import Safety
 from ebbtide.core.snapshot import Policy
 from ebbtide.core.status import workload_status

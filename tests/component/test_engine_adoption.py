@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ebbtide.core.decision import Action, Decision, Verb
+from ebbtide.core.action import Action, Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.evidence import EvidenceBook
 from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import ClusterState, MetricsHealth, Policy

@@ -6,7 +6,7 @@ The fighters are stand-ins that act between two ticks, as a controller would wit
 from collections.abc import Callable
 from dataclasses import replace
 
-from ebbtide.core.decision import Verb
+from ebbtide.core.action import Verb
 from ebbtide.core.workload import Target
 from tests.builders import HOUR, MINUTE
 from tests.fakes import World

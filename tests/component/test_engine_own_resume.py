@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from ebbtide.core.decision import Verb
+from ebbtide.core.action import Verb
 from ebbtide.engine.execution import MOST_UNNOTED
 from ebbtide.ports import Outcome, OutcomeKind
 from tests.builders import HOUR, MINUTE, SHORT_IDLE, policy

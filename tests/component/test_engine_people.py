@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from ebbtide.core.decision import Verb
+from ebbtide.core.action import Verb
 from ebbtide.core.notice import Notice
 from ebbtide.core.snapshot import Policy
 from ebbtide.core.workload import Checkpoint, Intent

@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from ebbtide.core.decision import Action, Decision, Verb
+from ebbtide.core.action import Action, Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.settings import Safety
 from ebbtide.engine.refusals import MOST_SECONDS
 from ebbtide.ports import Outcome, OutcomeKind

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ebbtide.core.decision import Verb
+from ebbtide.core.action import Verb
 from ebbtide.core.settings import Safety
 from ebbtide.engine import Engine
 from tests.builders import HOUR, MINUTE, policy

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
+from ebbtide.core.action import Action, Verb
 from ebbtide.core.breaker import IDLE_REASONS
-from ebbtide.core.decision import Action, Decision, Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.evidence import EvidenceBook
 from ebbtide.core.idle import IDLE_VERDICTS
 from ebbtide.core.intent import NOTHING, Allowance, Wish, clock_floor, is_silent, remembered, word

@@ -11,7 +11,7 @@ from msgspec.structs import replace as changed
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ebbtide.core.decision import Action, Verb
+from ebbtide.core.action import Action, Verb
 from ebbtide.core.memory import Memory
 from ebbtide.core.plan import plan
 from ebbtide.core.reason import Reason

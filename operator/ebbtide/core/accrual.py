@@ -6,8 +6,8 @@ to be work counts: an idle stretch is none, nor is one about which the metrics s
 
 from dataclasses import replace
 
-from ebbtide.core.decision import Verdict
 from ebbtide.core.idle import IDLE_VERDICTS, last_checkpoint
+from ebbtide.core.judgement import Verdict
 from ebbtide.core.restart_cost import lost_work
 from ebbtide.core.situation import Situation
 from ebbtide.core.workload import Accrued, Instant, StoredCondition

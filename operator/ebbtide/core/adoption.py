@@ -12,7 +12,8 @@ from msgspec.structs import replace as changed
 
 from ebbtide.api.cost_policy import AttributionWrite
 from ebbtide.api.labels import ATTRIBUTION
-from ebbtide.core.decision import HOUSEKEEPING, Action, Decision, Verb
+from ebbtide.core.action import HOUSEKEEPING, Action, Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.intent import Wish
 from ebbtide.core.labelling import labelled
 from ebbtide.core.reason import Reason

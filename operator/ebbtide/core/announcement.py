@@ -3,7 +3,8 @@
 Nothing in it grows with time, so that it reads the same whenever a status is written.
 """
 
-from ebbtide.core.decision import Decision, Verb
+from ebbtide.core.action import Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.idle import IDLE_VERDICTS
 from ebbtide.core.idle_concern import idle
 from ebbtide.core.ruling import veto_command

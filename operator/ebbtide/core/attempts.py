@@ -10,7 +10,8 @@ process was killed or lost its lead, looks just like one by hand; the cause may 
 
 from typing import Final
 
-from ebbtide.core.decision import Action, Actor, Decision, Verb
+from ebbtide.core.action import Action, Actor, Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.intent import Wish
 from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import Ruling, act

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from ebbtide.core.decision import Verb
+from ebbtide.core.action import Verb
 from ebbtide.core.idle_history import IdleHistory, Learnt
 from ebbtide.core.idle_rule import AUTO_AFTER_SECONDS, IdleRule
 from ebbtide.core.learned_timeout import WRONG_SECONDS, Curve

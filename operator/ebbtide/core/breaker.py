@@ -6,7 +6,7 @@ from math import ceil
 
 from msgspec import Struct
 
-from ebbtide.core.decision import Actor
+from ebbtide.core.action import Actor
 from ebbtide.core.reason import Reason
 from ebbtide.core.settings import Safety
 from ebbtide.core.timestamps import stamp

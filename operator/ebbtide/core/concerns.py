@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from ebbtide.core import attempts
+from ebbtide.core.action import Action, Actor, Check, Result, Verb
 from ebbtide.core.breaker import IDLE_REASONS
-from ebbtide.core.decision import Action, Actor, Check, Result, Verb
 from ebbtide.core.during_concerns import during_lasts, not_born_during, not_during
 from ebbtide.core.facts import Facts
 from ebbtide.core.idle_concern import idle, idle_trace, steps

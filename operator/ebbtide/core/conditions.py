@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from ebbtide.core.action import Verb
 from ebbtide.core.announcement import announcement
 from ebbtide.core.deadline import AT_RISK
-from ebbtide.core.decision import Decision, Verb, Verdict
+from ebbtide.core.decision import Decision
 from ebbtide.core.idle import IDLE_VERDICTS
 from ebbtide.core.intent import Wish
+from ebbtide.core.judgement import Verdict
 from ebbtide.core.pricing import HOW_TO_END_OVERLAP, HOW_TO_PRICE, WITHOUT_EFFECT
 from ebbtide.core.reason import Reason
 from ebbtide.core.slack import outlook_of

@@ -11,7 +11,7 @@ queues anew at the end; what waits holds nothing and is left waiting.
 
 from dataclasses import replace
 
-from ebbtide.core.decision import Verb
+from ebbtide.core.action import Verb
 from ebbtide.core.idle import checkpoint_missing, checkpoint_too_old
 from ebbtide.core.intent import Wish
 from ebbtide.core.reason import Reason

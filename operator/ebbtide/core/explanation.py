@@ -4,8 +4,10 @@ from dataclasses import replace
 
 from msgspec.structs import replace as changed
 
+from ebbtide.core.action import Check
 from ebbtide.core.concerns import trace
-from ebbtide.core.decision import Check, Decision, Judgement
+from ebbtide.core.decision import Decision
+from ebbtide.core.judgement import Judgement
 from ebbtide.core.verdict import describe
 
 

@@ -8,9 +8,10 @@ from msgspec import Struct
 from ebbtide.api.cost_policy import LimitsSection
 from ebbtide.api.fields import AUTO
 from ebbtide.api.idle_section import IdleAction, IdleSection, ServingMode
+from ebbtide.core.action import Actor, Verb
 from ebbtide.core.deadline import Outlook
-from ebbtide.core.decision import Actor, Judgement, Verb, Verdict
 from ebbtide.core.idle_rule import IdleRule
+from ebbtide.core.judgement import Judgement, Verdict
 from ebbtide.core.learned_timeout import WRONG_SECONDS
 from ebbtide.core.reason import Reason
 from ebbtide.core.restart_cost import restart_cost

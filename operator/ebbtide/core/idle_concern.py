@@ -3,8 +3,8 @@
 from msgspec.structs import replace as changed
 
 from ebbtide.api.idle_section import IdleSection
+from ebbtide.core.action import Check, Result, Verb
 from ebbtide.core.beside import request_doubt
-from ebbtide.core.decision import Check, Result, Verb
 from ebbtide.core.idle import IDLE_VERDICTS, Countdown, Refusal, countdown, refusal
 from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import Ruling, act, veto_command

@@ -8,8 +8,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
+from ebbtide.core.action import Action, Verb
 from ebbtide.core.attempts import DAY_SECONDS, MOST
-from ebbtide.core.decision import Action, Decision, Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import act
 from ebbtide.core.situation import Situation

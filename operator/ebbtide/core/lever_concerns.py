@@ -3,7 +3,7 @@
 from typing import Final
 
 from ebbtide.core import attempts
-from ebbtide.core.decision import Actor, Verb
+from ebbtide.core.action import Actor, Verb
 from ebbtide.core.intent import LEVER, RUNNING_SECONDS, Wish
 from ebbtide.core.leaving import leaving, long_enough
 from ebbtide.core.reason import Reason

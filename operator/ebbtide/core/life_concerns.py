@@ -1,6 +1,6 @@
 """Concerns about the life of the object: finished, readable, its name free, its template usable, its Job created."""
 
-from ebbtide.core.decision import Verb
+from ebbtide.core.action import Verb
 from ebbtide.core.intent import Wish
 from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import Ruling, act

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ebbtide.api.cost_policy import NotifyEvent, NotifySection
+from ebbtide.core.action import Action, Actor, Verb
 from ebbtide.core.deadline import AT_RISK
-from ebbtide.core.decision import Action, Actor, Decision, Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import command_target, veto_command
 from ebbtide.core.situation import Situation

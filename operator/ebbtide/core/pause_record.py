@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from ebbtide.core.action import Actor, Verb
 from ebbtide.core.breaker import IDLE_REASONS
-from ebbtide.core.decision import Actor, Decision, Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.idle import DAY_SECONDS, pauses_today
 from ebbtide.core.original import written
 from ebbtide.core.restart_cost import startup

@@ -4,19 +4,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from zlib import crc32
 
-from msgspec import Struct
 from msgspec.structs import replace as changed
 
 from ebbtide.core import breaker as limits
+from ebbtide.core.action import Action, Verb
 from ebbtide.core.adoption import housekeeping, is_shown, rationed
 from ebbtide.core.breaker import Limits, Managed
 from ebbtide.core.concerns import has_passed, rule
-from ebbtide.core.decision import Action, Decision, Failure, FleetFinding, Plan, Verb, Verdict
+from ebbtide.core.decision import Decision, Failure, FleetFinding, Plan
 from ebbtide.core.facts import Facts, Memo
 from ebbtide.core.idle import IDLE_VERDICTS
 from ebbtide.core.idle_concern import observe_reason
 from ebbtide.core.intent import remembered
+from ebbtide.core.judgement import Verdict
 from ebbtide.core.reason import Reason
+from ebbtide.core.ruled import Ruled
 from ebbtide.core.ruling import Ruling
 from ebbtide.core.situation import Gatherer, Situation
 from ebbtide.core.snapshot import Snapshot
@@ -28,13 +30,6 @@ LEAVING_PER_MINUTE = 20
 """Resumes of what no policy governs any more are spread (design: "Leaving")."""
 LEAVING_SECONDS = 60.0
 _UNJUDGED = frozenset({Verdict.Unknown, Verdict.NotApplicable, Verdict.Starting, Verdict.Failing})
-
-
-class Ruled(Struct, frozen=True, gc=False):
-    """A situation and what was ruled on it; kept so that an explanation can be written when it is needed."""
-
-    situation: Situation
-    ruling: Ruling
 
 
 def plan(snapshot: Snapshot, before: Memo | None = None) -> Plan:

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from ebbtide.core.decision import Action, Actor, Verb
+from ebbtide.core.action import Action, Actor, Verb
 from ebbtide.core.idle import Countdown
 from ebbtide.core.reason import Reason
 from ebbtide.core.situation import Situation

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
+from ebbtide.core.action import Check, Result
 from ebbtide.core.beside import notebook_at
-from ebbtide.core.decision import Check, Result, Verdict
 from ebbtide.core.guards import GUARDS, measured, use_sentence
+from ebbtide.core.judgement import Verdict
 from ebbtide.core.situation import Situation
 from ebbtide.core.wording import clock, duration
 

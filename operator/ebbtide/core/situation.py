@@ -6,11 +6,11 @@ from msgspec import Struct
 from msgspec.structs import replace as changed
 
 from ebbtide.core.auto_timeout import AutoTimeout, auto_timeout
-from ebbtide.core.decision import Judgement, Verdict
 from ebbtide.core.facts import Archive, Facts, Memo
 from ebbtide.core.governing import Governing
 from ebbtide.core.idle import IDLE_VERDICTS
 from ebbtide.core.intent import NOTHING, Word, clock_floor, word
+from ebbtide.core.judgement import Judgement, Verdict
 from ebbtide.core.original import as_left
 from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import Snapshot

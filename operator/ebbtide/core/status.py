@@ -14,12 +14,14 @@ from typing import Any
 import msgspec
 
 from ebbtide.core.accrual import accrued, checkpoint_at, loss_now
+from ebbtide.core.action import Check, Verb
 from ebbtide.core.attempts import attempts_record
 from ebbtide.core.conditions import Condition, Problem, conditions_of
-from ebbtide.core.decision import Check, Decision, DeviceFinding, Verb, Verdict
+from ebbtide.core.decision import Decision
 from ebbtide.core.explanation import checks, described
 from ebbtide.core.facts import Facts
 from ebbtide.core.idle import IDLE_VERDICTS, planned_since
+from ebbtide.core.judgement import DeviceFinding, Verdict
 from ebbtide.core.labelling import labelling_record
 from ebbtide.core.pause_record import pause_record
 from ebbtide.core.situation import Situation

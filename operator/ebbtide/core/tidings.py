@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from typing import Final
 
-from ebbtide.core.decision import Action, Decision, Verb, Verdict
+from ebbtide.core.action import Action, Verb
+from ebbtide.core.decision import Decision
+from ebbtide.core.judgement import Verdict
 from ebbtide.core.reason import Reason
 from ebbtide.core.ruling import act
 from ebbtide.core.situation import Situation

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from ebbtide.core.action import Check, Result
 from ebbtide.core.auto_timeout import AUTO_CEILING_SECONDS, AutoTimeout
-from ebbtide.core.decision import Check, Result
 from ebbtide.core.idle_history import Learnt
 from ebbtide.core.learned_timeout import EVEN, NEED, SELDOM, WRONG_SECONDS, Curve, Point
 from ebbtide.core.situation import Situation

@@ -6,7 +6,8 @@ tells it.
 
 from typing import Final
 
-from ebbtide.core.decision import Action, Actor, Decision, Verb
+from ebbtide.core.action import Action, Actor, Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.ruling import known_reason
 from ebbtide.core.timestamps import stamp
 from ebbtide.core.workload import Instant, PauseRecord, Restore

@@ -7,9 +7,9 @@ for what is written or shown.
 from typing import Final
 
 from ebbtide.core.at_work import busy_now, span_if_used
-from ebbtide.core.decision import Judgement, Verdict
 from ebbtide.core.gang import Gang, tally_of
 from ebbtide.core.idle_rule import IdleRule
+from ebbtide.core.judgement import Judgement, Verdict
 from ebbtide.core.reason import Reason
 from ebbtide.core.spotless import is_spotless
 from ebbtide.core.stall import stuck_engine

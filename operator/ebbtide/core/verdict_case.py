@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from ebbtide.core.beside import newest_sign
-from ebbtide.core.decision import Verdict
 from ebbtide.core.device_window import Window
 from ebbtide.core.gang import Tally
+from ebbtide.core.judgement import Verdict
 from ebbtide.core.reason import Reason
 from ebbtide.core.sign import NONE, Sign
 

@@ -5,8 +5,8 @@ Order and rule: "Idle, exactly" of the API. Each check answers None, or the verd
 
 from functools import lru_cache
 
-from ebbtide.core.decision import Verdict
 from ebbtide.core.device_window import Window
+from ebbtide.core.judgement import Verdict
 from ebbtide.core.reason import Reason
 from ebbtide.core.stall import is_stalled
 from ebbtide.core.verdict_case import Case, Hit

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
-from ebbtide.core.decision import DeviceFinding, Judgement, Verdict
 from ebbtide.core.device_window import Window
 from ebbtide.core.evidence import NEVER, DeviceEvidence
 from ebbtide.core.gang import Tally, heard
+from ebbtide.core.judgement import DeviceFinding, Judgement, Verdict
 from ebbtide.core.signal import Signal
 from ebbtide.core.verdict_case import Case, Hit
 from ebbtide.core.wording import duration, joined, percent

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from ebbtide.core.decision import Verdict
 from ebbtide.core.device_window import (
     HOLE_POWER_FACTOR,
     MISSING_SHARE,
@@ -19,6 +18,7 @@ from ebbtide.core.device_window import (
 )
 from ebbtide.core.gang import Gang
 from ebbtide.core.guards import use_doubt
+from ebbtide.core.judgement import Verdict
 from ebbtide.core.reason import Reason
 from ebbtide.core.signal import Signal
 from ebbtide.core.verdict_case import Case, Check, Hit

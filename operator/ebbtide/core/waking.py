@@ -8,8 +8,8 @@ is missing, or could not be asked for wakes nothing.
 
 from collections.abc import Mapping
 
+from ebbtide.core.action import Actor
 from ebbtide.core.breaker import IDLE_REASONS
-from ebbtide.core.decision import Actor
 from ebbtide.core.series_name import is_counter, text_of
 from ebbtide.core.signs import Signs
 from ebbtide.core.situation import Situation

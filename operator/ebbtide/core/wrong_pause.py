@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from ebbtide.core.action import Action, Actor, Verb
 from ebbtide.core.breaker import IDLE_REASONS
-from ebbtide.core.decision import Action, Actor, Verb
 from ebbtide.core.learned_timeout import WRONG_SECONDS
 from ebbtide.core.reason import Reason
 from ebbtide.core.situation import Situation

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
 
+from ebbtide.core.action import HOUSEKEEPING, Action, Verb
 from ebbtide.core.conditions import Problem
-from ebbtide.core.decision import HOUSEKEEPING, Action, Decision, Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.reason import Reason
 from ebbtide.ports import Outcome, OutcomeKind
 

@@ -5,9 +5,10 @@ from typing import Final
 
 import structlog
 
+from ebbtide.core.action import Action, Verb
 from ebbtide.core.attempts import is_starting, to_announce
 from ebbtide.core.breaker import IDLE_REASONS
-from ebbtide.core.decision import Action, Decision, FleetFinding, Verb
+from ebbtide.core.decision import Decision, FleetFinding
 from ebbtide.core.explanation import with_numbers
 from ebbtide.core.idle import outdated, planned_since
 from ebbtide.core.settings import Settings

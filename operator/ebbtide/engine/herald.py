@@ -5,7 +5,8 @@ from typing import Final
 
 import structlog
 
-from ebbtide.core.decision import HOUSEKEEPING, Action, Decision, Verb
+from ebbtide.core.action import HOUSEKEEPING, Action, Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.notice import notices
 from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import MetricsHealth

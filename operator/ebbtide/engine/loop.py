@@ -9,7 +9,8 @@ from typing import Final
 
 import structlog
 
-from ebbtide.core.decision import Action, Plan
+from ebbtide.core.action import Action
+from ebbtide.core.decision import Plan
 from ebbtide.core.evidence import EvidenceBook
 from ebbtide.core.facts import Memo
 from ebbtide.core.plan import plan

@@ -7,7 +7,8 @@ requests) is none of it: that is tried at every tick. This is forgotten with the
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from ebbtide.core.decision import Action, Decision, Verb
+from ebbtide.core.action import Action, Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.workload import Instant
 from ebbtide.ports import Outcome, OutcomeKind
 

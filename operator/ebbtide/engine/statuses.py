@@ -6,9 +6,10 @@ from zlib import crc32
 
 import structlog
 
+from ebbtide.core.action import Verb
 from ebbtide.core.catch_up import as_before, waits
 from ebbtide.core.conditions import Problem
-from ebbtide.core.decision import Decision, Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.snapshot import MetricsHealth
 from ebbtide.core.status import REFRESH_SECONDS, Outline, fingerprint, workload_status
 from ebbtide.engine.acted import Acted

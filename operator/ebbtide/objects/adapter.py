@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from ebbtide.core.decision import Action, Actor, Decision, Verb
+from ebbtide.core.action import Action, Actor, Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.governing import CLUSTER_KIND
 from ebbtide.core.snapshot import ClusterState, Policy
 from ebbtide.core.workload import Instant, Workload, WorkloadKey

@@ -11,8 +11,8 @@ import msgspec
 
 from ebbtide.api import labels as keys
 from ebbtide.api.parsing import Invalid
+from ebbtide.core.action import Action, Actor, Verb
 from ebbtide.core.adoption import attribution_labels
-from ebbtide.core.decision import Action, Actor, Verb
 from ebbtide.core.intent import Wish, word
 from ebbtide.core.workload import Instant, Target, Workload
 from ebbtide.objects import outcomes

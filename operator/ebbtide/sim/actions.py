@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ebbtide.api.vocabulary import ActionName
-from ebbtide.core.decision import Action
+from ebbtide.core.action import Action
 from ebbtide.core.workload import WorkloadKey
 from ebbtide.ports import Outcome, OutcomeKind, TickReport
 from ebbtide.sim.result import ActionRecord, WorkloadName

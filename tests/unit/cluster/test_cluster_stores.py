@@ -7,7 +7,7 @@ from typing import Any
 
 from ebbtide.cluster.client import Client
 from ebbtide.cluster.stores import FRESH_SECONDS, Stores
-from ebbtide.core.decision import Action, Verb
+from ebbtide.core.action import Action, Verb
 from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import Policy
 from ebbtide.core.workload import Intent, Pod, Workload

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from ebbtide.core.action import Action, Verb
 from ebbtide.core.adoption import ROUND
-from ebbtide.core.decision import Action, Decision, Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.plan import plan
 from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import Policy

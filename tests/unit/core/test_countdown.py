@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 from ebbtide.api.cost_policy import LimitsSection
 from ebbtide.api.idle_section import IdleSection
-from ebbtide.core.decision import Judgement, Verb, Verdict
+from ebbtide.core.action import Verb
 from ebbtide.core.idle import countdown, last_checkpoint, planned_since, refusal
 from ebbtide.core.idle_rule import IdleRule
+from ebbtide.core.judgement import Judgement, Verdict
 from ebbtide.core.reason import Reason
 from ebbtide.core.workload import Checkpoint, KindClass, Memory
 from tests.builders import DAY, HOUR, NOW, pause_record, pod, workload

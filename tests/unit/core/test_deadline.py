@@ -8,7 +8,8 @@ import pytest
 from ebbtide.api.cost_policy import DeadlineSection
 from ebbtide.core.accrual import accrued
 from ebbtide.core.deadline import Outlook, outlook
-from ebbtide.core.decision import Decision, Verdict
+from ebbtide.core.decision import Decision
+from ebbtide.core.judgement import Verdict
 from ebbtide.core.reason import Reason
 from ebbtide.core.restart_cost import lost_work, restart_cost
 from ebbtide.core.slack import outlook_of

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from ebbtide.core.decision import Decision, Verb
+from ebbtide.core.action import Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.original import LATE_SECONDS
 from ebbtide.core.reason import Reason
 from ebbtide.core.status import workload_status

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ebbtide.core.decision import Verb
+from ebbtide.core.action import Verb
 from ebbtide.core.evidence import EvidenceBook
 from ebbtide.core.plan import LEAVING_PER_MINUTE, plan
 from ebbtide.core.reason import Reason

@@ -3,9 +3,9 @@
 import pytest
 
 from ebbtide.core.at_work import busy_now
-from ebbtide.core.decision import Verdict
 from ebbtide.core.gang import tally_of
 from ebbtide.core.idle_rule import IdleRule
+from ebbtide.core.judgement import Verdict
 from ebbtide.core.reason import Reason
 from ebbtide.core.spotless import is_spotless
 from ebbtide.core.verdict import describe, judge

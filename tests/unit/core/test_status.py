@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from ebbtide.api.training_job_status import TrainingJobStatus
+from ebbtide.core.action import Verb
 from ebbtide.core.conditions import Problem, conditions_of
-from ebbtide.core.decision import Decision, Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import MetricsHealth
 from ebbtide.core.status import Outline, fingerprint, merged_conditions, workload_status

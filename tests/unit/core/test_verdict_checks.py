@@ -3,8 +3,8 @@
 import pytest
 
 from ebbtide.api.idle_section import IdleSection
-from ebbtide.core.decision import Verdict
 from ebbtide.core.idle_rule import IdleRule
+from ebbtide.core.judgement import Verdict
 from ebbtide.core.reason import Reason
 from ebbtide.core.verdict import CHECKS, judge
 from ebbtide.core.workload import BESIDE, CLAIMS

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from ebbtide.core.decision import Decision, Verb
+from ebbtide.core.action import Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.plan import plan
 from ebbtide.core.reason import Reason
 from ebbtide.core.series_name import parse_series, text_of

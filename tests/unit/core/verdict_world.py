@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ebbtide.core.at_work import busy_now
-from ebbtide.core.decision import Judgement
 from ebbtide.core.evidence import EvidenceBook, Signal
 from ebbtide.core.gang import Gang
 from ebbtide.core.idle_rule import IdleRule
+from ebbtide.core.judgement import Judgement
 from ebbtide.core.lineup import Lineup
 from ebbtide.core.reason import Reason
 from ebbtide.core.snapshot import MetricsHealth

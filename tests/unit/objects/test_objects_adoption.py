@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ebbtide.core.decision import Action, Actor, Verb
+from ebbtide.core.action import Action, Actor, Verb
 from ebbtide.core.original import FORGET_SECONDS, remembered, written
 from ebbtide.core.reason import Reason
 from ebbtide.core.workload import (

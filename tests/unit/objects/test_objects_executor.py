@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from ebbtide.core.decision import Action, Actor, Verb
+from ebbtide.core.action import Action, Actor, Verb
 from ebbtide.core.intent import Intent
 from ebbtide.core.reason import Reason
 from ebbtide.core.workload import Workload, WorkloadKey

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ebbtide.core.decision import Decision, Verb
+from ebbtide.core.action import Verb
+from ebbtide.core.decision import Decision
 from ebbtide.core.explanation import checks, described, with_numbers
 from ebbtide.core.status import workload_status
 from ebbtide.core.workload import Memory

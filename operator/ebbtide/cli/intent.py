@@ -12,7 +12,7 @@ from ebbtide.cli.environment import Connection, Environment, Object
 from ebbtide.cli.failure import BadInput
 from ebbtide.cli.flags import Scope
 from ebbtide.cli.printers.objects import print_object
-from ebbtide.cli.reference import Reference, parse
+from ebbtide.cli.reference import Reference, parse, shown_command
 from ebbtide.cli.workload import Workload
 from ebbtide.cluster.discovery import served
 from ebbtide.objects.errors import ApiError
@@ -38,11 +38,6 @@ class Said:
     def command(self, verb: str, rest: str = "") -> str:
         """A command about this workload that can be copied."""
         return shown_command(self.program, verb, self.reference.word, self.namespace, rest)
-
-
-def shown_command(program: str, verb: str, word: str, namespace: str, rest: str = "") -> str:
-    """A command that can be copied."""
-    return f"{program} {verb} {word} -n {namespace}{' ' + rest if rest else ''}"
 
 
 def until(environment: Environment, seconds: int | None) -> str | None:

@@ -75,3 +75,8 @@ def _unknown(kind: str) -> str:
     if supported and supported not in KINDS and not group:
         return f"{supported} is not handled by this version yet: only {', '.join(KINDS)} are."
     return f"{kind!r} is no kind of workload: {_FORM}."
+
+
+def shown_command(program: str, verb: str, word: str, namespace: str, rest: str = "") -> str:
+    """A command that can be copied."""
+    return f"{program} {verb} {word} -n {namespace}{' ' + rest if rest else ''}"

@@ -11,9 +11,9 @@ from ebbtide.cli import moment, screen
 from ebbtide.cli.columns import Cell, Column, lines
 from ebbtide.cli.duration import spoken
 from ebbtide.cli.environment import Object
-from ebbtide.cli.intent import shown_command
 from ebbtide.cli.printers import cost_policy_text
 from ebbtide.cli.printers.page import Page
+from ebbtide.cli.reference import shown_command
 from ebbtide.cli.remedies import remedy
 from ebbtide.cli.workload import NONE, Workload
 from ebbtide.core.wording import joined

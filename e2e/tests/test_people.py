@@ -260,7 +260,7 @@ def test_training_steps_aside_while_a_validation_lives_and_works_between_two(tow
         town.it.wait("its pods gone", lambda: not town.it.pods(name, NS))
         assert town.it.condition(name, NS, "Paused")["status"] == "True"
         assert not town.suspended("fragile")
-        assert town.state("fragile") == "NoCheckpoint"
+        town.it.wait("NoCheckpoint of the other", lambda: town.state("fragile") == "NoCheckpoint")
         town.plane.kubectl("delete", "job", "evaluate", "-n", NS)
         town.wait_suspended(name, is_so=False)
         town.it.wait("it running", lambda: town.it.condition(name, NS, "Running").get("status") == "True")

@@ -10,7 +10,7 @@ from ebbtide.core.idle import IDLE_VERDICTS, last_checkpoint
 from ebbtide.core.judgement import Verdict
 from ebbtide.core.restart_cost import lost_work
 from ebbtide.core.situation import Situation
-from ebbtide.core.workload import Accrued, Instant, StoredCondition
+from ebbtide.core.workload import Accrued, Instant
 
 _IDLE = frozenset(str(verdict) for verdict in IDLE_VERDICTS)
 
@@ -82,7 +82,7 @@ def _worked_until(situation: Situation) -> Instant:
 
 def _has_stopped(situation: Situation, *, stops_now: bool) -> bool:
     """It ran when status was written, and since then its pods have gone or were Ready anew."""
-    ran, ready = _condition(situation, "Running"), _last_ready(situation)
+    ran, ready = situation.workload.memory.condition("Running"), _last_ready(situation)
     if ran is None or ran.status != "True":
         return False
     before = situation.workload.memory.accrued
@@ -100,10 +100,6 @@ def _last_ready(situation: Situation) -> Instant | None:
     return max((pod.ready_since for pod in situation.pods if pod.ready_since is not None), default=None)
 
 
-def _condition(situation: Situation, kind: str) -> StoredCondition | None:
-    return next((it for it in situation.workload.memory.conditions if it.type == kind), None)
-
-
 def _is_true(situation: Situation, kind: str) -> bool:
-    found = _condition(situation, kind)
+    found = situation.workload.memory.condition(kind)
     return found is not None and found.status == "True"

@@ -94,7 +94,7 @@ def _request(situation: Situation, action: Action) -> str:
 def conflict(situation: Situation, concern: str, message: str) -> Ruling:
     """Somebody else has it their way: told once, and the lever is not moved any more."""
     reason, target = Reason.ConflictingController, situation.target
-    stored = next((it for it in situation.workload.memory.conditions if it.type == "Succeeded"), None)
+    stored = situation.workload.memory.condition("Succeeded")
     verb = Verb.Notify if stored is None or stored.reason != reason else None
     if situation.word.wish in _BY_WORD and target is not None and target.restore is not None:
         verb = Verb.Forget  # it tells of the last attempt, which was undone as well

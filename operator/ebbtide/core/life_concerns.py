@@ -23,7 +23,7 @@ def finished(situation: Situation) -> Ruling | None:
 
 def _finished_before(situation: Situation) -> Ruling | None:
     """Work that has finished is never started again because somebody tidied its Job away."""
-    stored = next((it for it in situation.workload.memory.conditions if it.type == "Succeeded"), None)
+    stored = situation.workload.memory.condition("Succeeded")
     if stored is None or stored.status not in _OUTCOME:
         return None
     if 0 < stored.since < situation.workload.created_at:
@@ -54,7 +54,7 @@ def template_usable(situation: Situation) -> Ruling | None:
     workload = situation.workload
     if situation.target is not None:
         return None
-    stored = next((it for it in workload.memory.conditions if it.type == "Accepted"), None)
+    stored = workload.memory.condition("Accepted")
     if stored is None or stored.reason != Reason.TemplateRejected or stored.observed_generation != workload.generation:
         return None
     message = "the API server refused the Job made from its template: correct the template in a new object"

@@ -109,3 +109,7 @@ class Memory:
     """Adopted workloads: Workload.spec_hash when status was written."""
     accrued: Accrued | None = None
     last_checkpoint_at: Instant | None = None
+
+    def condition(self, kind: str) -> StoredCondition | None:
+        """The stored condition of that type."""
+        return next((it for it in self.conditions if it.type == kind), None)

@@ -149,7 +149,7 @@ def _lot(workload: Workload, now: Instant) -> float:
 
 def _was_denied(situation: Situation) -> bool:
     """Status tells that the API server refused it. What is due to be paused now was due then."""
-    stored = next((it for it in situation.workload.memory.conditions if it.type == "Succeeded"), None)
+    stored = situation.workload.memory.condition("Succeeded")
     return stored is not None and stored.reason == Reason.PermissionDenied
 
 

@@ -17,7 +17,7 @@ from ebbtide.core.status import is_borne_out
 from ebbtide.core.tidings import Patience
 from ebbtide.core.workload import Instant
 from ebbtide.engine.acted import Acted
-from ebbtide.engine.refusals import Refusals
+from ebbtide.engine.refusals import NO, Refusals
 from ebbtide.engine.statuses import Statuses
 from ebbtide.ports import Clock, Cluster, Outcome, OutcomeKind
 
@@ -26,7 +26,6 @@ log = structlog.get_logger(__name__)
 MOST_UNNOTED: Final = 3
 """Ticks that a start waits for a status that cannot be written. Then work comes back without its note."""
 _WRITTEN: Final = frozenset({OutcomeKind.Done, OutcomeKind.Unchanged})
-_NO: Final = frozenset({OutcomeKind.Denied, OutcomeKind.Rejected})
 
 
 class Execution:
@@ -108,7 +107,7 @@ class Execution:
         if to_announce(decision) is None or is_starting(decision.ruled.situation):
             return True
         uid, kind = decision.ruled.situation.workload.uid, await self._noted(decision, health)
-        if kind in _WRITTEN or kind in _NO:
+        if kind in _WRITTEN or kind in NO:
             self._unnoted.pop(uid, None)
             return True
         self._unnoted[uid] = self._unnoted.get(uid, 0) + 1

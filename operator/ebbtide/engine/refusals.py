@@ -15,7 +15,8 @@ from ebbtide.ports import Outcome, OutcomeKind
 MOST_SECONDS: Final = 300.0
 """No gap is longer: what was in the way may be gone, and nobody tells us."""
 MOVES: Final = frozenset({Verb.Pause, Verb.Resume, Verb.Hold, Verb.Start})
-_NO: Final = frozenset({OutcomeKind.Denied, OutcomeKind.Rejected})
+NO: Final = frozenset({OutcomeKind.Denied, OutcomeKind.Rejected})
+"""Answers that mean no, and not that something failed on the way."""
 _EARLY: Final = 0.5
 """Of a tick: one that comes a little early is the tick that was meant."""
 
@@ -46,7 +47,7 @@ class Refusals:
         if action.verb not in MOVES:
             return
         uid = decision.ruled.situation.workload.uid
-        if outcome.kind not in _NO:
+        if outcome.kind not in NO:
             self._refused.pop(uid, None)
             return
         last = self._last(decision, action)
